@@ -1,0 +1,116 @@
+# octet - GNU make.  Targets: all (default), test, demo, asan, tsan, test-isas, test-neon, install, clean; `make help` lists them.
+# Variables:  CC, CFLAGS, BUILD (folder of the results), OPENBLAS=1 (bench only: compare with OpenBLAS).
+
+BUILD    ?= build
+PREFIX   ?= /usr/local
+OPT      ?= -O2
+WARN     := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
+# -ffp-contract=off: a*b+c must round twice everywhere, or int8 would differ between ISAs.
+BASE     := -std=c11 -ffp-contract=off -fvisibility=hidden -fPIC -pthread -Iinclude $(WARN)
+LDLIBS   := -pthread -lm
+
+ARCH     := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+IS_GCC   := $(shell $(CC) --version 2>/dev/null | head -n 1 | grep -qi clang || echo yes)
+
+# ---- instruction sets: one folder of kernels each; ISA flags appear here and nowhere else ----
+ISAS_x86_64  := avx2 avx512 avx512vnni
+ISAS_aarch64 := neon neondot
+FLAGS_avx2       := -mavx2 -mfma
+FLAGS_avx512     := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
+FLAGS_avx512vnni := $(FLAGS_avx512) -mavx512vnni
+FLAGS_neon       :=
+FLAGS_neondot    := -march=armv8.2-a+dotprod
+# An ISA is built when this is its architecture and its folder has sources.
+ISAS     := $(foreach i,$(ISAS_$(ARCH)),$(if $(wildcard kernels/$(i)/*.c),$(i)))
+HAVE     := $(foreach i,$(ISAS),-DOCT_HAVE_$(shell echo $(i) | tr a-z A-Z))
+# gcc's partial redundancy elimination spills the accumulators of the dot-product loops to the stack.
+KERNEL_FLAGS := -O3 $(if $(IS_GCC),-fno-tree-pre)
+
+# ---- sources ----
+LIB_SRC    := $(wildcard lib/*/*.c)
+KERNEL_SRC := $(wildcard kernels/*.c kernels/scalar/*.c) $(foreach i,$(ISAS),$(wildcard kernels/$(i)/*.c))
+TOOL_SRC   := $(wildcard tools/*.c)
+BENCH_SRC  := $(wildcard bench/*.c bench/*/*.c)
+TEST_SRC   := $(wildcard test/*.c)
+EXAMPLES   := $(patsubst docs/examples/%.c,$(BUILD)/examples/%,$(wildcard docs/examples/*.c))
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+LIB_OBJ    := $(call obj,$(LIB_SRC) $(KERNEL_SRC))
+# What command and bench share: reading data files, printing tables and JSON.
+SHARED_OBJ := $(call obj,$(wildcard tools/shared/*.c))
+TOOL_OBJ   := $(call obj,$(TOOL_SRC)) $(SHARED_OBJ)
+BENCH_OBJ  := $(call obj,$(BENCH_SRC)) $(SHARED_OBJ)
+TEST_OBJ   := $(call obj,$(TEST_SRC)) $(SHARED_OBJ)
+
+.PHONY: all lib test demo asan tsan test-isas test-neon install clean help
+all: lib $(if $(TOOL_SRC),$(BUILD)/octet) $(if $(BENCH_SRC),$(BUILD)/octet-bench) $(EXAMPLES)
+lib: $(BUILD)/liboctet.a $(BUILD)/liboctet.so
+
+help:
+	@echo "make            the library, the commands octet and octet-bench, the examples -> $(BUILD)/"
+	@echo "make test       build and run all tests"
+	@echo "make demo       the whole road on the in-tree model: import, quantize, evaluate, compare"
+	@echo "make test-isas  the tests once per instruction set this machine has"
+	@echo "make test-neon  cross-build for aarch64, run the tests under qemu"
+	@echo "make asan tsan  the tests under the sanitizers"
+	@echo "make install    into PREFIX=$(PREFIX)"
+
+# ---- compiling ----
+FLAGS_OF = $(OPT)
+$(BUILD)/obj/lib/%.o:            FLAGS_OF = $(OPT) -Ilib/common -Ilib/runtime -Ikernels
+$(BUILD)/obj/lib/common/%.o:     FLAGS_OF = $(OPT) -Ilib/common
+$(BUILD)/obj/lib/convert/%.o:    FLAGS_OF = $(OPT) -Ilib/common -Ilib/runtime -Ilib/convert
+$(BUILD)/obj/kernels/%.o:        FLAGS_OF = $(KERNEL_FLAGS) -Ikernels
+$(BUILD)/obj/kernels/dispatch.o: FLAGS_OF = $(OPT) -Ikernels $(HAVE)
+$(foreach i,$(ISAS),$(eval $(BUILD)/obj/kernels/$(i)/%.o: FLAGS_OF = $(KERNEL_FLAGS) -Ikernels $(FLAGS_$(i))))
+$(BUILD)/obj/tools/%.o:          FLAGS_OF = $(OPT) -Itools/shared
+$(BUILD)/obj/bench/%.o:          FLAGS_OF = $(OPT) -Ikernels -Itools/shared -Ibench
+$(BUILD)/obj/test/%.o:           FLAGS_OF = $(OPT) -Itest -Ilib/common -Ilib/runtime -Ilib/convert -Ikernels -Itools/shared
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE) $(FLAGS_OF) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# ---- linking ----
+$(BUILD)/liboctet.a: $(LIB_OBJ)
+	rm -f $@ && $(AR) rcs $@ $^
+$(BUILD)/liboctet.so: $(LIB_OBJ)
+	$(CC) -shared -Wl,-soname,liboctet.so $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+$(BUILD)/octet: $(TOOL_OBJ) $(BUILD)/liboctet.a
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+$(BUILD)/octet-bench: $(BENCH_OBJ) $(BUILD)/liboctet.a
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+$(BUILD)/octet-test: $(TEST_OBJ) $(BUILD)/liboctet.a
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+$(BUILD)/examples/%: docs/examples/%.c $(BUILD)/liboctet.a
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -Iinclude -Wall -Wextra $(OPT) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+
+# ---- testing ----
+# The suite finds the built commands and examples beside itself, the test data in test/ and demo/, from the top of the tree.
+TEST_ARGS ?=
+test: all $(BUILD)/octet-test
+	$(RUN) $(BUILD)/octet-test $(TEST_ARGS)
+
+SANITIZE := -g -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all
+asan:
+	$(MAKE) BUILD=$(BUILD)/asan CFLAGS="$(CFLAGS) $(SANITIZE) -fsanitize=address,undefined" test
+tsan:
+	$(MAKE) BUILD=$(BUILD)/tsan CFLAGS="$(CFLAGS) $(SANITIZE) -fsanitize=thread" test
+
+# Newest instruction set removed first.
+test-isas: all $(BUILD)/octet-test
+	set -e; for isa in `$(BUILD)/octet-test --list-isas | sort -rn | cut -d" " -f2`; do \
+	    echo "== $$isa"; $(BUILD)/octet-test --isa $$isa $(TEST_ARGS); done
+
+clean:
+	rm -rf $(BUILD)
+
+install: lib $(BUILD)/octet $(BUILD)/octet-bench
+	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/bin
+	install -m 644 include/*.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(BUILD)/liboctet.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(BUILD)/liboctet.so $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(BUILD)/octet $(BUILD)/octet-bench $(DESTDIR)$(PREFIX)/bin
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,179 @@
+/* octet_convert.h - from an ONNX file, or a network built by hand, to a (quantized) .oct model.
+ *
+ *     import or build -> optimize -> calibrate (runs the float graph, only observes) -> quantize (only decides and
+ *     rewrites) -> save
+ *
+ * None of this is needed to run a model: octet.h alone does that.
+ * Errors and ownership as in octet.h. A graph is used by one thread at a time.
+ */
+#ifndef OCTET_CONVERT_H
+#define OCTET_CONVERT_H
+
+#include "octet.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A network under construction: values (tensors) and nodes (operators). Owns all it holds. */
+typedef struct oct_graph oct_graph;
+
+OCT_API void oct_graph_free(oct_graph *graph);
+
+/* -------------------------------------------------------------------------------------- tensors in files ---- */
+
+/* A tensor with its own memory; release with oct_host_tensor_free. */
+typedef struct oct_host_tensor {
+    char *name;        /* "" where the file has none */
+    oct_dtype dtype;   /* f32, u8, s8, s32 or s64 */
+    oct_shape shape;
+    void *data;        /* elements in C order */
+} oct_host_tensor;
+
+OCT_API void oct_host_tensor_free(oct_host_tensor *tensor);
+
+/* Reads an ONNX TensorProto file (.pb), as the ONNX test folders hold them. A type other than the five above (bool, double,
+ * float16, string, ...) is UNSUPPORTED and named. Errors: ARGUMENT, MEMORY, IO, FORMAT, UNSUPPORTED. */
+OCT_API oct_status oct_read_tensor_pb(const char *path, oct_host_tensor *tensor);
+
+/* ----------------------------------------------------------------------------------------------- import ---- */
+
+typedef struct oct_import_options {
+    int64_t batch;  /* what a free first dimension of an input becomes; 0 means 1 */
+    /* Asked when an operator needs a constant (a weight, a shape, an axis) where the file has a graph input: return 1
+     * and point *tensor at its value (yours, copied), or 0 to refuse. That input then is a constant. May be NULL. */
+    int (*constant)(void *user, const char *input_name, const oct_host_tensor **tensor);
+    void *user;
+} oct_import_options;
+
+/* Reads an ONNX model, opset 7 to 21, float. Weights may lie in the file or in side files inside its folder. The graph keeps
+ * the names and shapes of the file's inputs and outputs. What octet does not know - an operator, an attribute value,
+ * an element type, an unknown dimension - is an error that names the node and says what is supported.
+ * options may be NULL. Errors: ARGUMENT, MEMORY, IO, FORMAT, UNSUPPORTED. */
+OCT_API oct_status oct_import_onnx(const char *path, const oct_import_options *options, oct_graph **graph);
+
+/* A graph that can be changed, from a loaded model. */
+OCT_API oct_status oct_graph_from_model(const oct_model *model, oct_graph **graph);
+
+/* ------------------------------------------------------------------------------------- building by hand ---- */
+
+/* A value's number; negative once the graph has failed. After the first error every builder call does nothing and
+ * returns -1, so one look at oct_graph_status at the end is enough. */
+typedef int oct_value_id;
+
+OCT_API oct_status oct_graph_create(oct_graph **graph);
+
+/* OCT_OK, or the first builder call's failure with its sentence in oct_error(). */
+OCT_API oct_status oct_graph_status(const oct_graph *graph);
+
+/* A network input, f32. Pictures are N x H x W x C. */
+OCT_API oct_value_id oct_build_input(oct_graph *graph, const char *name, const oct_shape *shape);
+/* Marks a value as a network output. */
+OCT_API void oct_build_output(oct_graph *graph, const char *name, oct_value_id value);
+/* An f32 constant; the data are copied. */
+OCT_API oct_value_id oct_build_constant(oct_graph *graph, const char *name, const oct_shape *shape, const float *data);
+
+/* A zero stands for the usual value: stride, dilation and groups 1, pad 0. */
+typedef struct oct_conv_desc {
+    int out_channels;
+    int kernel[2];    /* height, width */
+    int stride[2];
+    int dilation[2];
+    int pad[4];       /* top, left, bottom, right */
+    int groups;       /* groups == input channels is a depthwise convolution */
+} oct_conv_desc;
+
+/* 2-D convolution (ONNX Conv). x: N x H x W x C. weights: out_channels x kernel h x kernel w x C/groups ("OHWI"); bias:
+ * out_channels, or NULL for none. Both are copied. Returns N x OH x OW x out_channels. */
+OCT_API oct_value_id oct_build_conv(oct_graph *graph, const char *name, oct_value_id x, const oct_conv_desc *desc,
+                                    const float *weights, const float *bias);
+
+/* Fully connected (ONNX Gemm): y = x * W^T + bias over the last dimension. weights: out x in; bias: out, or NULL. */
+OCT_API oct_value_id oct_build_dense(oct_graph *graph, const char *name, oct_value_id x, int out, const float *weights,
+                                     const float *bias);
+
+typedef struct oct_pool_desc {
+    int kernel[2];
+    int stride[2];
+    int pad[4];             /* top, left, bottom, right */
+    int count_include_pad;  /* average only: padded zeros count in the divisor */
+} oct_pool_desc;
+
+OCT_API oct_value_id oct_build_max_pool(oct_graph *graph, const char *name, oct_value_id x, const oct_pool_desc *desc);
+OCT_API oct_value_id oct_build_average_pool(oct_graph *graph, const char *name, oct_value_id x, const oct_pool_desc *desc);
+/* N x H x W x C -> N x 1 x 1 x C. */
+OCT_API oct_value_id oct_build_global_average_pool(oct_graph *graph, const char *name, oct_value_id x);
+
+OCT_API oct_value_id oct_build_clamp(oct_graph *graph, const char *name, oct_value_id x, float lo, float hi);
+OCT_API oct_value_id oct_build_relu(oct_graph *graph, const char *name, oct_value_id x);
+OCT_API oct_value_id oct_build_relu6(oct_graph *graph, const char *name, oct_value_id x);
+/* Other activations by their ONNX name in small letters: "sigmoid", "hardsigmoid", "hardswish", "tanh", ... */
+OCT_API oct_value_id oct_build_unary(oct_graph *graph, const char *name, oct_value_id x, const char *function);
+
+/* With ONNX (numpy) broadcasting. */
+OCT_API oct_value_id oct_build_add(oct_graph *graph, const char *name, oct_value_id a, oct_value_id b);
+OCT_API oct_value_id oct_build_mul(oct_graph *graph, const char *name, oct_value_id a, oct_value_id b);
+
+OCT_API oct_value_id oct_build_concat(oct_graph *graph, const char *name, const oct_value_id *inputs, int count, int axis);
+/* The same elements in the same order under another shape. */
+OCT_API oct_value_id oct_build_reshape(oct_graph *graph, const char *name, oct_value_id x, const oct_shape *shape);
+OCT_API oct_value_id oct_build_softmax(oct_graph *graph, const char *name, oct_value_id x, int axis);
+
+/* --------------------------------------------------------------------------------------------- optimize ---- */
+
+/* What one pass of the optimiser did. */
+typedef struct oct_pass_info {
+    const char *name;  /* "fold-batchnorm", "fuse-activation", ... */
+    const char *what;  /* one line for people */
+    int changes;       /* nodes folded, fused, moved or dropped */
+} oct_pass_info;
+
+#define OCT_MAX_PASSES 32
+
+typedef struct oct_optimize_report {
+    int count;
+    oct_pass_info passes[OCT_MAX_PASSES];
+} oct_optimize_report;
+
+/* Rewrites a float graph into one that computes the same (up to rounding) with fewer and larger nodes. report may be NULL.
+ * Errors: ARGUMENT, MEMORY; the graph is then unchanged or still valid. */
+OCT_API oct_status oct_optimize(oct_graph *graph, oct_optimize_report *report);
+
+/* ------------------------------------------------------------------------------ calibrate and quantize ---- */
+
+/* The ranges of all values of a float graph, seen over samples. */
+typedef struct oct_calibration oct_calibration;
+
+/* options: the session that runs the float graph (NULL for defaults). The graph is copied. */
+OCT_API oct_status oct_calibration_create(const oct_graph *graph, const oct_options *options, oct_calibration **calibration);
+/* Runs one sample; inputs[i] points at input i's elements (f32). A NaN or an infinity in an input, or one that arises inside,
+ * is DATA and names the tensor; the sample then does not count. Errors: ARGUMENT, DATA. */
+OCT_API oct_status oct_calibration_add(oct_calibration *calibration, const void *const *inputs);
+OCT_API int64_t oct_calibration_samples(const oct_calibration *calibration);
+OCT_API void oct_calibration_free(oct_calibration *calibration);
+
+typedef struct oct_quantize_options {
+    const char *method;  /* how ranges are chosen from what calibration saw: "minmax"; NULL means the default, "minmax" */
+} oct_quantize_options;
+
+/* A new graph with u8 activations (asymmetric, per tensor) and s8 weights (symmetric, per output channel) wherever the operator
+ * and the ranges allow. graph must be the one that was calibrated. options may be NULL.
+ * Errors: ARGUMENT (no samples, already quantized, unknown method), MEMORY. */
+OCT_API oct_status oct_quantize(const oct_graph *graph, const oct_calibration *calibration,
+                                const oct_quantize_options *options, oct_graph **quantized);
+
+/* ------------------------------------------------------------------------------------------------- save ---- */
+
+/* Writes a .oct file; on failure no file of that name is left half written. Errors: ARGUMENT, MEMORY, IO. */
+OCT_API oct_status oct_save(const oct_graph *graph, const char *path);
+/* The same into memory; release *bytes with oct_buffer_free. */
+OCT_API oct_status oct_save_memory(const oct_graph *graph, void **bytes, size_t *size);
+OCT_API void oct_buffer_free(void *bytes);
+
+/* A runnable model straight from a graph (the graph is copied and stays yours). */
+OCT_API oct_status oct_model_from_graph(const oct_graph *graph, oct_model **model);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,235 @@
+/* kernels.h - the contract between the kernels and everybody else: one table of entries per instruction set.
+ *
+ * An entry is {function, tile, layout}: the pointer and the shape of data it expects can never disagree. The table for an ISA is the
+ * scalar table with each weaker ISA's entries laid over it in turn, so holes fall through. `scalar` is the specification:
+ *   integers   equal to scalar, bit for bit, on every ISA
+ *   floats     |difference| <= c * k * eps * sum |a||b|
+ *
+ * Numbers.  u8 activations, real = s * (q - z). s8 weights in [-127, 127]. s32 accumulators, exact. Requantisation in float, one multiply,
+ * round to nearest even (rne), no fused multiply-add:
+ *   q = clamp(rne((float)acc * mult[c]) + z, qlo, qhi)
+ * The packer has proved |acc| <= 2^31 - 1 and |acc * mult| < 2^31 (oct_gemm_provable), so that no step can overflow.
+ *
+ * Memory.  Kernels read and write exactly the elements they are told of, never beyond; pointers need no alignment but that of their
+ * element, except packed weights and per-column parameters, which are 64-byte aligned and padded to the panel's full width.
+ *
+ * This folder includes only itself and libc. Only lib/runtime calls it.
+ */
+#ifndef OCT_KERNELS_H
+#define OCT_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum oct_elem { OCT_ELEM_F32, OCT_ELEM_U8, OCT_ELEM_S8, OCT_ELEM_S16 } oct_elem;
+
+/* ------------------------------------------------------------------------------------------- epilogue ----
+ * How a GEMM, convolution or depthwise kernel turns accumulators into output. Column = output channel.
+ *
+ *   f32 kernel,  f32 out:  y = acc + bias[c] (+ residual);                        out = clamp(y, lo, hi)
+ *   f32 kernel,  u8 out:   y as above, clamped (lo, hi finite);                   out = clamp(rne(y * out_mult) + out_zero, qlo, qhi)
+ *   u8s8 kernel, u8 out:   x = (float)acc * mult[c] (+ (float)(residual - residual_zero) * residual_mult);
+ *                                                                                 out = clamp(rne(x) + out_zero, qlo, qhi)
+ *   u8s8 kernel, f32 out:  y = (float)acc * mult[c] + bias[c] (+ residual);        out = clamp(y, lo, hi)
+ *
+ * clamp(y, lo, hi) = min(max(y, lo), hi) with max(y, lo) = y > lo ? y : lo, so a NaN becomes lo. */
+typedef struct oct_epilogue {
+    const float *bias;          /* f32 kernel; u8s8 kernel with f32 out. Never NULL there: zeros for none. */
+    const int32_t *acc_bias;    /* u8s8: where the accumulator starts: bias / (s_x * s_w[c]) - z_x * sum of the column's weights */
+    const float *mult;          /* u8s8: accumulator units -> output units */
+    const void *residual;       /* NULL, or one element (of the output's type) per output element */
+    size_t residual_ld;         /* elements between rows */
+    float residual_mult;        /* u8 out */
+    int32_t residual_zero;      /* u8 out */
+    float lo, hi;               /* -inf, inf for no clamp */
+    uint8_t qlo, qhi;           /* 0, 255 for no clamp */
+    oct_elem out_elem;          /* OCT_ELEM_F32 or OCT_ELEM_U8 */
+    float out_mult;             /* f32 kernel with u8 out: 1 / scale */
+    int32_t out_zero;           /* u8 out, 0..255 */
+    void *out;
+    size_t out_ld;              /* elements between rows */
+} oct_epilogue;
+
+/* ----------------------------------------------------------------------------------------------- GEMM ----
+ * One call of a micro-kernel: `m` rows times one panel of `nr` columns, the first `n` of which exist.
+ *
+ *            a: row pointers                 b: one packed panel
+ *        tap 0     tap 1                     group 0         group 1
+ *  row 0  *->kkkk   *->kkkk             tap 0 [nr][kr]        [nr][kr] ..  ceil(k / kr) groups
+ *  row 1  *->kkkk   *->kkkk             tap 1 [nr][kr]        [nr][kr] ..
+ *
+ *   acc[r][c] = acc_bias[c] + sum over taps t, i < k of  a[r * a_stride + t][a_offset + i] * b(t, i, c)
+ *
+ * A convolution is this with one tap per kernel position (Dukhan, "The Indirect Convolution Algorithm", 2019); padded positions point at a
+ * row of zeros (of zero points for u8). A plain matrix has one tap. The last group of a tap is padded with zero weights when kr does not
+ * divide k; the rows are not padded, so the kernel must not read a row beyond k elements. */
+typedef struct oct_tile {
+    size_t m;                   /* 1..mr */
+    size_t n;                   /* 1..nr */
+    size_t taps;                /* >= 1 */
+    size_t k;                   /* elements per tap, >= 1 */
+    const void *const *a;
+    size_t a_stride;            /* pointers between rows */
+    size_t a_offset;            /* elements, added to every row pointer (groups) */
+    const void *b;              /* at the first of the `taps` to be used */
+    oct_epilogue e;             /* all pointers at the tile's first row and column */
+} oct_tile;
+
+typedef void oct_gemm_fn(const oct_tile *tile);
+
+typedef struct oct_gemm_entry {
+    oct_gemm_fn *fn;            /* NULL ends a list of variants */
+    uint16_t mr, nr, kr;        /* rows, columns, and neighbouring k interleaved in a panel: [k / kr][nr][kr] */
+    uint8_t a_elem;             /* oct_elem of the rows: F32; U8; or S16 = u8 minus its zero point, widened (then acc_bias has no z term) */
+    uint8_t b_elem;             /* oct_elem of the panel: F32, S8 or S16 */
+    const char *name;           /* "avx2 6x16" */
+} oct_gemm_entry;
+
+/* Widest first. N is cut into panels of the widest, the rest into narrower ones (pack.c). */
+#define OCT_GEMM_VARIANTS 4
+
+/* ------------------------------------------------------------------------------------------ depthwise ---- */
+
+typedef struct oct_conv_shape {
+    size_t batch;
+    size_t in_h, in_w, in_c;
+    size_t out_h, out_w, out_c;
+    size_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
+    size_t pad_top, pad_left;   /* bottom and right follow from the sizes */
+    size_t groups;
+} oct_conv_shape;
+
+/* What the packer gets: weights OHWI ([out_c][kernel_h][kernel_w][1], f32 or s8) and the epilogue's per-channel arrays, unpadded. */
+typedef struct oct_depthwise_params {
+    const void *weights;
+    const float *bias;          /* out_c; f32 kernel or f32 out, else NULL */
+    const int32_t *acc_bias;    /* out_c; u8s8, with the zero-point term */
+    const float *mult;          /* out_c; u8s8 */
+} oct_depthwise_params;
+
+typedef struct oct_depthwise_job {
+    const oct_conv_shape *shape;
+    const void *in;             /* N x H x W x C */
+    const void *packed;         /* what pack() wrote; bias, acc_bias and mult of `e` are not read */
+    uint8_t in_zero;            /* u8s8: what a padded position holds */
+    oct_epilogue e;             /* no residual; out_ld = out_c */
+} oct_depthwise_job;
+
+typedef struct oct_depthwise_entry {
+    bool (*accepts)(const oct_conv_shape *shape);
+    size_t (*packed_bytes)(const oct_conv_shape *shape);
+    void (*pack)(const oct_conv_shape *shape, const oct_depthwise_params *params, void *packed);
+    size_t (*scratch_bytes)(const oct_conv_shape *shape);    /* per thread */
+    /* Output rows [row_begin, row_end) of batch * out_h. */
+    void (*run)(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch);
+    const char *name;           /* "avx512vnni 3x3s1"; NULL ends the list */
+} oct_depthwise_entry;
+
+/* Tried in order, the first that accepts is used; the last, the scalar one, accepts everything. */
+#define OCT_DEPTHWISE_VARIANTS 8
+
+/* --------------------------------------------------------------------------------------- pooling, rest ---- */
+
+/* Pools `pixels` output pixels of `c` channels, each from `taps` pointers to pixels: a[pixel * taps + tap].
+ *   max:           out[i] = max over taps (padded taps point at any other tap of the window)
+ *   average f32:   out[i] = clamp((sum over taps) * mult[pixel], lo, hi)        padded taps point at zeros
+ *   average u8:    out[i] = clamp(rne((float)(sum - taps * in_zero) * mult[pixel]) + out_zero, qlo, qhi)   at zero points */
+typedef struct oct_pool_job {
+    size_t pixels, taps, c;
+    const void *const *a;
+    void *out;
+    size_t out_ld;              /* elements between output pixels */
+    const float *mult;          /* average only, one per pixel: 1 / count, times s_in / s_out for u8 */
+    int32_t in_zero, out_zero;
+    float lo, hi;               /* f32 */
+    uint8_t qlo, qhi;           /* u8 */
+} oct_pool_job;
+
+typedef enum oct_binary_kind { OCT_KIND_ADD, OCT_KIND_MUL, OCT_KIND_SUB, OCT_KIND_DIV, OCT_KIND_MIN, OCT_KIND_MAX, OCT_KIND_POW } oct_binary_kind;
+
+/* rows x cols elements; a row of a (b) starts a_stride (b_stride) elements after the one before; a_step, b_step 0 or 1: whether the
+ * element is the same along a row.
+ *   f32:       out = clamp(a op b, lo, hi)
+ *   u8 add:    out = clamp(rne((float)(a - a_zero) * a_mult + (float)(b - b_zero) * b_mult) + out_zero, qlo, qhi)
+ *   u8 mul:    out = clamp(rne((float)((a - a_zero) * (b - b_zero)) * a_mult) + out_zero, qlo, qhi) */
+typedef struct oct_binary_job {
+    oct_binary_kind kind;       /* u8: ADD and MUL only */
+    size_t rows, cols;
+    const void *a, *b;
+    size_t a_stride, b_stride;  /* 0: the same row again */
+    size_t a_step, b_step;
+    void *out;                  /* may be a or b; rows are cols apart */
+    float lo, hi;
+    int32_t a_zero, b_zero, out_zero;
+    float a_mult, b_mult;       /* s_a / s_out, s_b / s_out; mul: a_mult = s_a * s_b / s_out */
+    uint8_t qlo, qhi;
+} oct_binary_job;
+
+/* ----------------------------------------------------------------------------------------------- table ---- */
+
+typedef struct oct_kernels {
+    const char *isa;
+
+    oct_gemm_entry gemm_f32[OCT_GEMM_VARIANTS + 1];
+    oct_gemm_entry gemm_u8s8[OCT_GEMM_VARIANTS + 1];
+    oct_gemm_entry gemv_f32;    /* for one row: bound by the bytes of b */
+    oct_gemm_entry gemv_u8s8;
+    oct_depthwise_entry depthwise_f32[OCT_DEPTHWISE_VARIANTS + 1];
+    oct_depthwise_entry depthwise_u8s8[OCT_DEPTHWISE_VARIANTS + 1];
+
+    void (*max_pool_f32)(const oct_pool_job *job);
+    void (*max_pool_u8)(const oct_pool_job *job);
+    void (*average_pool_f32)(const oct_pool_job *job);
+    void (*average_pool_u8)(const oct_pool_job *job);
+
+    void (*binary_f32)(const oct_binary_job *job);
+    void (*binary_u8)(const oct_binary_job *job);
+
+    /* Element by element; in == out is allowed where both have the same type. */
+    void (*clamp_f32)(size_t n, const float *in, float lo, float hi, float *out);
+    void (*lut_u8)(size_t n, const uint8_t *in, const uint8_t table[256], uint8_t *out);
+    /* q = rne(clamp(x * inv_scale, -zero, 255 - zero)) + zero; a NaN gives 0. */
+    void (*quantize_f32_u8)(size_t n, const float *in, float inv_scale, int32_t zero, uint8_t *out);
+    /* x = (float)(q - zero) * scale */
+    void (*dequantize_u8_f32)(size_t n, const uint8_t *in, float scale, int32_t zero, float *out);
+    /* q' = clamp(rne((float)(q - in_zero) * mult) + out_zero, 0, 255);  |255 * mult| < 2^31 */
+    void (*requantize_u8)(size_t n, const uint8_t *in, int32_t in_zero, float mult, int32_t out_zero, uint8_t *out);
+    /* out = in - zero, in [-255, 255] */
+    void (*widen_u8_s16)(size_t n, const uint8_t *in, int32_t zero, int16_t *out);
+    /* Least and greatest element of n >= 1; NaNs are passed over (all NaN: lo = inf, hi = -inf). */
+    void (*minmax_f32)(size_t n, const float *in, float *lo, float *hi);
+    /* Each row of `cols` becomes exp(x - max) / sum. */
+    void (*softmax_f32)(size_t rows, size_t cols, const float *in, float *out);
+    /* out[c * out_ld + r] = in[r * in_ld + c] for r < rows, c < cols; elements of 4 bytes or 1 byte */
+    void (*transpose_x32)(size_t rows, size_t cols, const void *in, size_t in_ld, void *out, size_t out_ld);
+    void (*transpose_x8)(size_t rows, size_t cols, const void *in, size_t in_ld, void *out, size_t out_ld);
+} oct_kernels;
+
+/* -------------------------------------------------------------------------------------------- dispatch ---- */
+
+/* Feature bits of cpu.h; what CPU and operating system both allow. */
+typedef struct oct_isa_level {
+    const char *name;           /* "scalar", "avx2", ... */
+    const char *needs;          /* for people: "AVX2, FMA" */
+    uint32_t features;          /* all of these bits (cpu.h) */
+    bool compiled;              /* its kernels are in this build */
+} oct_isa_level;
+
+/* All levels octet knows, weakest first. */
+size_t oct_isa_level_count(void);
+const oct_isa_level *oct_isa_level_at(size_t index);
+
+/* The table of a level, or of the best one for name == NULL; NULL if the level is unknown, not compiled, or not allowed by
+ * CPU, operating system and `mask` (feature bits; the mask can only remove, ~0u removes nothing). Thread-safe; the table lives for ever. */
+const oct_kernels *oct_kernels_get(const char *name, uint32_t mask);
+
+/* One per ISA folder: lays its entries over a table. */
+void oct_overlay_scalar(oct_kernels *table);
+void oct_overlay_avx2(oct_kernels *table);
+void oct_overlay_avx512(oct_kernels *table);
+void oct_overlay_avx512vnni(oct_kernels *table);
+void oct_overlay_neon(oct_kernels *table);
+void oct_overlay_neondot(oct_kernels *table);
+
+#endif
