@@ -88,6 +88,8 @@ typedef struct oct_gemm_entry {
 
 /* Widest first. N is cut into panels of the widest, the rest into narrower ones (pack.c). */
 #define OCT_GEMM_VARIANTS 4
+/* No entry has more rows: the loops keep that many row pointers on the stack. */
+#define OCT_GEMM_MAX_MR 32
 
 /* ------------------------------------------------------------------------------------------ depthwise ---- */
 
@@ -173,8 +175,8 @@ typedef struct oct_kernels {
 
     oct_gemm_entry gemm_f32[OCT_GEMM_VARIANTS + 1];
     oct_gemm_entry gemm_u8s8[OCT_GEMM_VARIANTS + 1];
-    oct_gemm_entry gemv_f32;    /* for one row: bound by the bytes of b */
-    oct_gemm_entry gemv_u8s8;
+    oct_gemm_entry gemv_f32[OCT_GEMM_VARIANTS + 1];    /* for one row: bound by the bytes of b */
+    oct_gemm_entry gemv_u8s8[OCT_GEMM_VARIANTS + 1];
     oct_depthwise_entry depthwise_f32[OCT_DEPTHWISE_VARIANTS + 1];
     oct_depthwise_entry depthwise_u8s8[OCT_DEPTHWISE_VARIANTS + 1];
 
