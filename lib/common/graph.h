@@ -154,6 +154,10 @@ oct_status oct_graph_add_output(oct_graph *graph, int value);
 oct_status oct_graph_add_node(oct_graph *graph, oct_op op, const char *name, const oct_attrs *attrs, const int *in, int in_count,
                               int *out);
 
+/* Free what a value or a node owns (not the struct itself). */
+void oct_value_release(oct_value *value);
+void oct_node_release(oct_node *node);
+
 /* ---- asking ---- */
 bool oct_value_is_constant(const oct_value *value);
 size_t oct_value_bytes(const oct_value *value);
