@@ -103,6 +103,14 @@ test-isas: all $(BUILD)/octet-test
 	set -e; for isa in `$(BUILD)/octet-test --list-isas | sort -rn | cut -d" " -f2`; do \
 	    echo "== $$isa"; $(BUILD)/octet-test --isa $$isa $(TEST_ARGS); done
 
+# Cross-built for aarch64; qemu as an ARMv8.0 CPU without dotprod, and as one with everything.
+CROSS    ?= aarch64-linux-gnu-
+SYSROOT  ?= /usr/aarch64-linux-gnu
+test-neon:
+	$(MAKE) CC=$(CROSS)gcc AR=$(CROSS)ar BUILD=$(BUILD)/aarch64 all $(BUILD)/aarch64/octet-test
+	for cpu in cortex-a53 max; do echo "== qemu-aarch64 -cpu $$cpu"; \
+	    QEMU_CPU=$$cpu qemu-aarch64 -L $(SYSROOT) $(BUILD)/aarch64/octet-test $(TEST_ARGS) || exit 1; done
+
 clean:
 	rm -rf $(BUILD)
 
