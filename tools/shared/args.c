@@ -1,0 +1,207 @@
+#include "args.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "failure.h"
+
+arg_result args_bad(const arg_spec *spec, const char *format, ...)
+{
+    char sentence[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    failure line;
+    fail_with(&line, "%s: %s", spec->command, sentence);
+    fprintf(stderr, "%s\n", line.text);
+    return ARGS_BAD;
+}
+
+/* ------------------------------------------------------------------------------------------------ help ---- */
+
+#define HELP_COLUMN 26
+
+static void print_option(const arg_option *option, FILE *to)
+{
+    char left[128];
+    snprintf(left, sizeof left, "  %s%s%s%s%s", option->alias ? option->alias : "", option->alias ? ", " : "", option->name,
+             option->value ? " " : "", option->value ? option->value : "");
+    fputs(left, to);
+    int column = (int)strlen(left);
+    if (column > HELP_COLUMN - 2) {
+        fputc('\n', to);
+        column = 0;
+    }
+    for (const char *line = option->help; line;) {
+        const char *end = strchr(line, '\n');
+        const int length = end ? (int)(end - line) : (int)strlen(line);
+        fprintf(to, "%*s%.*s\n", HELP_COLUMN - column, "", length, line);
+        column = 0;
+        line = end ? end + 1 : NULL;
+    }
+}
+
+void args_help(const arg_spec *spec, FILE *to)
+{
+    fprintf(to, "usage: %s %s\n\n%s\noptions:\n", spec->command, spec->usage, spec->about);
+    for (int g = 0; g < ARG_MAX_GROUPS && spec->groups[g]; g++)
+        for (const arg_option *option = spec->groups[g]; option->name; option++)
+            print_option(option, to);
+    fprintf(to, "  %-*sthis text\n", HELP_COLUMN - 2, "-h, --help");
+}
+
+/* ---------------------------------------------------------------------------------------------- values ---- */
+
+static arg_result read_integer(const arg_spec *spec, const arg_option *option, const char *text)
+{
+    char *end;
+    errno = 0;
+    const long long value = strtoll(text, &end, 10);
+    if (end == text || *end)
+        return args_bad(spec, "%s wants a whole number, not \"%s\"", option->name, text);
+    if (errno == ERANGE || value < option->min || value > option->max)
+        return args_bad(spec, "%s must lie in %lld..%lld, not %s", option->name, (long long)option->min, (long long)option->max, text);
+    *(int64_t *)option->to = value;
+    return ARGS_OK;
+}
+
+/* One finite number that ends at `stop` or at the end of the text. */
+static bool read_number(const char *text, char stop, double *value, const char **after)
+{
+    char *end;
+    *value = strtod(text, &end);
+    *after = end;
+    return end != text && (*end == '\0' || *end == stop) && isfinite(*value);
+}
+
+static arg_result read_real(const arg_spec *spec, const arg_option *option, const char *text)
+{
+    const char *after;
+    if (!read_number(text, '\0', option->to, &after))
+        return args_bad(spec, "%s wants a number, not \"%s\"", option->name, text);
+    return ARGS_OK;
+}
+
+static arg_result read_reals(const arg_spec *spec, const arg_option *option, const char *text)
+{
+    arg_reals *list = option->to;
+    list->count = 0;
+    for (const char *at = text;; at++) {
+        double value;
+        if (!read_number(at, ',', &value, &at) || !isfinite((float)value))
+            return args_bad(spec, "%s wants numbers with commas between them, not \"%s\"", option->name, text);
+        if (list->count == ARG_MAX_REALS)
+            return args_bad(spec, "%s takes at most %d numbers", option->name, ARG_MAX_REALS);
+        list->items[list->count++] = (float)value;
+        if (*at == '\0')
+            return ARGS_OK;
+    }
+}
+
+static arg_result read_value(const arg_spec *spec, const arg_option *option, const char *text)
+{
+    switch (option->kind) {
+    case ARG_INTEGER:
+        return read_integer(spec, option, text);
+    case ARG_REAL:
+        return read_real(spec, option, text);
+    case ARG_REALS:
+        return read_reals(spec, option, text);
+    case ARG_TEXT:
+    case ARG_TEXTS:
+        break;
+    case ARG_FLAG:
+        return ARGS_OK;
+    }
+    if (*text == '\0')
+        return args_bad(spec, "the value of %s is empty", option->name);
+    if (option->kind == ARG_TEXT) {
+        *(const char **)option->to = text;
+        return ARGS_OK;
+    }
+    arg_texts *list = option->to;
+    if (list->count == ARG_MAX_TEXTS)
+        return args_bad(spec, "%s may be given at most %d times", option->name, ARG_MAX_TEXTS);
+    list->items[list->count++] = text;
+    return ARGS_OK;
+}
+
+/* --------------------------------------------------------------------------------------------- parsing ---- */
+
+/* The row named by the first `length` characters of `text`; *number receives its place in all rows. NULL if there is none. */
+static const arg_option *find_option(const arg_spec *spec, const char *text, size_t length, int *number)
+{
+    *number = 0;
+    for (int g = 0; g < ARG_MAX_GROUPS && spec->groups[g]; g++)
+        for (const arg_option *option = spec->groups[g]; option->name; option++, ++*number) {
+            if (strlen(option->name) == length && !strncmp(option->name, text, length))
+                return option;
+            if (option->alias && strlen(option->alias) == length && !strncmp(option->alias, text, length))
+                return option;
+        }
+    return NULL;
+}
+
+/* Reads the option at argv[*at] with its value; *at stays on the last argument used. */
+static arg_result read_option(const arg_spec *spec, int argc, char **argv, int *at, uint64_t *seen)
+{
+    const char *text = argv[*at];
+    const size_t length = strcspn(text, "=");
+    int number;
+    const arg_option *option = find_option(spec, text, length, &number);
+    if (!option)
+        return args_bad(spec, "unknown option %.*s (see %s --help)", (int)length, text, spec->command);
+    *seen |= (uint64_t)1 << (number % ARG_MAX_OPTIONS);
+    if (option->kind == ARG_FLAG) {
+        if (text[length] == '=')
+            return args_bad(spec, "%s takes no value", option->name);
+        *(bool *)option->to = true;
+        return ARGS_OK;
+    }
+    if (text[length] == '=')
+        return read_value(spec, option, text + length + 1);
+    /* "--isa --json" forgot the name; a value that really begins with "--" can be given as --isa=VALUE. */
+    if (*at + 1 >= argc || !strncmp(argv[*at + 1], "--", 2))
+        return args_bad(spec, "%.*s needs a value: %s %s", (int)length, text, option->name, option->value);
+    return read_value(spec, option, argv[++*at]);
+}
+
+static arg_result check_complete(const arg_spec *spec, int words, uint64_t seen)
+{
+    if (words < spec->min_words)
+        return args_bad(spec, "%s is missing (usage: %s %s)", spec->word, spec->command, spec->usage);
+    int number = 0;
+    for (int g = 0; g < ARG_MAX_GROUPS && spec->groups[g]; g++)
+        for (const arg_option *option = spec->groups[g]; option->name; option++, number++)
+            if (option->required && !(seen >> (number % ARG_MAX_OPTIONS) & 1))
+                return args_bad(spec, "%s %s is missing (see %s --help)", option->name, option->value, spec->command);
+    return ARGS_OK;
+}
+
+arg_result args_parse(const arg_spec *spec, int argc, char **argv, int *words)
+{
+    uint64_t seen = 0;
+    bool only_words = false;
+    *words = 0;
+    for (int i = 0; i < argc; i++) {
+        if (!only_words && !strcmp(argv[i], "--")) {
+            only_words = true;
+        } else if (only_words || argv[i][0] != '-' || argv[i][1] == '\0') {
+            if (spec->max_words >= 0 && *words == spec->max_words)
+                return args_bad(spec, "\"%s\" is one word too many (usage: %s %s)", argv[i], spec->command, spec->usage);
+            argv[(*words)++] = argv[i];
+        } else if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+            args_help(spec, stdout);
+            return ARGS_HELP;
+        } else {
+            const arg_result result = read_option(spec, argc, argv, &i, &seen);
+            if (result != ARGS_OK)
+                return result;
+        }
+    }
+    return check_complete(spec, *words, seen);
+}

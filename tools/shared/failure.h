@@ -1,0 +1,19 @@
+/* failure.h - why something in tools/ did not work: one sentence, carried by the caller. */
+#ifndef TOOLS_FAILURE_H
+#define TOOLS_FAILURE_H
+
+#include <stdbool.h>
+
+typedef struct failure {
+    char text[640];
+} failure;
+
+/* Writes the sentence (control characters become '?', so that it stays one line) and returns false, so that callers write
+ *     return fail_with(why, "%s: ...", path);
+ */
+bool fail_with(failure *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same with what the library has to say: "WHERE: " and oct_error(); where may be NULL. */
+bool fail_library(failure *why, const char *where);
+
+#endif

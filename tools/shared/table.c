@@ -1,0 +1,203 @@
+#include "table.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct table {
+    const table_column *columns;
+    int column_count;
+    char **cells;            /* row after row; NULL stands for a rule and fills a row */
+    size_t count, room;
+    bool short_of_memory;    /* cells went missing: print none rather than shifted ones */
+};
+
+table *table_create(const table_column *columns, int count)
+{
+    table *t = calloc(1, sizeof *t);
+    if (t) {
+        t->columns = columns;
+        t->column_count = count < TABLE_MAX_COLUMNS ? count : TABLE_MAX_COLUMNS;
+    }
+    return t;
+}
+
+void table_free(table *t)
+{
+    if (!t)
+        return;
+    for (size_t i = 0; i < t->count; i++)
+        free(t->cells[i]);
+    free(t->cells);
+    free(t);
+}
+
+/* Takes over `cell`. */
+static void append(table *t, char *cell)
+{
+    if (t->count == t->room) {
+        const size_t room = t->room ? 2 * t->room : 64;
+        char **cells = realloc(t->cells, room * sizeof *cells);
+        if (!cells) {
+            t->short_of_memory = true;
+            free(cell);
+            return;
+        }
+        t->cells = cells;
+        t->room = room;
+    }
+    t->cells[t->count++] = cell;
+}
+
+void table_cell(table *t, const char *format, ...)
+{
+    if (!t)
+        return;
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7F)
+            *c = '?';
+    char *copy = malloc(strlen(text) + 1);
+    if (copy)
+        append(t, strcpy(copy, text));
+    else
+        t->short_of_memory = true;
+}
+
+void table_rule(table *t)
+{
+    if (!t)
+        return;
+    while (t->count % (size_t)t->column_count)
+        table_cell(t, "%s", "");
+    for (int c = 0; c < t->column_count; c++)
+        append(t, NULL);
+}
+
+/* --------------------------------------------------------------------------------------------- printing ---- */
+
+/* Characters on the screen: UTF-8 continuation bytes take no place. */
+static int text_width(const char *text)
+{
+    int width = 0;
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xC0) != 0x80;
+    return width;
+}
+
+#define GAP 2            /* between columns */
+#define MIN_SHRUNK 10    /* no column is cut to less */
+
+/* Widths that hold every cell, then the shrinkable columns cut, widest first, until the line fits. */
+static void find_widths(const table *t, int *widths)
+{
+    int total = -GAP;
+    for (int c = 0; c < t->column_count; c++)
+        widths[c] = text_width(t->columns[c].title);
+    for (size_t i = 0; i < t->count; i++) {
+        const int c = (int)(i % (size_t)t->column_count);
+        const int width = t->cells[i] ? text_width(t->cells[i]) : 0;
+        if (width > widths[c])
+            widths[c] = width;
+    }
+    for (int c = 0; c < t->column_count; c++)
+        total += widths[c] + GAP;
+    while (total > TABLE_WIDTH) {
+        int widest = -1;
+        for (int c = 0; c < t->column_count; c++)
+            if (t->columns[c].style == TABLE_SHRINK && widths[c] > MIN_SHRUNK && (widest < 0 || widths[c] > widths[widest]))
+                widest = c;
+        if (widest < 0)
+            return;
+        widths[widest]--;
+        total--;
+    }
+}
+
+/* text without its first `count` characters (not bytes). */
+static const char *skip_characters(const char *text, int count)
+{
+    while (*text && count > 0) {
+        text++;
+        while (((unsigned char)*text & 0xC0) == 0x80)
+            text++;
+        count--;
+    }
+    return text;
+}
+
+static void print_cell(const char *text, int width, int style, bool last, FILE *to)
+{
+    const int have = text_width(text);
+    if (have > width) {
+        /* Layer names differ at their ends more often than at their beginnings, so both are kept. */
+        const int head = (width - 2) / 2, tail = width - 2 - head;
+        const char *head_end = skip_characters(text, head);
+        fprintf(to, "%.*s..%s", (int)(head_end - text), text, skip_characters(text, have - tail));
+    } else if (style == TABLE_RIGHT) {
+        fprintf(to, "%*s%s", width - have, "", text);
+    } else {
+        fprintf(to, "%s%*s", text, last ? 0 : width - have, "");
+    }
+    fputs(last ? "\n" : "  ", to);
+}
+
+static void print_rule(const int *widths, int count, FILE *to)
+{
+    for (int c = 0; c < count; c++) {
+        for (int i = 0; i < widths[c]; i++)
+            fputc('-', to);
+        fputs(c + 1 < count ? "  " : "\n", to);
+    }
+}
+
+void table_print(const table *t, FILE *to)
+{
+    if (!t || t->short_of_memory)
+        return;
+    int widths[TABLE_MAX_COLUMNS];
+    find_widths(t, widths);
+    for (int c = 0; c < t->column_count; c++)
+        print_cell(t->columns[c].title, widths[c], t->columns[c].style, c + 1 == t->column_count, to);
+    print_rule(widths, t->column_count, to);
+    for (size_t i = 0; i + (size_t)t->column_count <= t->count; i += (size_t)t->column_count) {
+        if (!t->cells[i]) {
+            print_rule(widths, t->column_count, to);
+            continue;
+        }
+        for (int c = 0; c < t->column_count; c++)
+            print_cell(t->cells[i + (size_t)c], widths[c], t->columns[c].style, c + 1 == t->column_count, to);
+    }
+}
+
+/* --------------------------------------------------------------------------------------------- numbers ---- */
+
+static char *scaled(double value, double base, const char *const *units, int unit_count, char *text, size_t size)
+{
+    int unit = 0;
+    while (unit + 1 < unit_count && value >= base) {
+        value /= base;
+        unit++;
+    }
+    /* Three significant digits; whole numbers below the first unit stay whole. */
+    const int decimals = unit == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+    snprintf(text, size, "%.*f%s%s", decimals, value, *units[unit] ? " " : "", units[unit]);
+    return text;
+}
+
+char *table_count(double value, char *text, size_t size)
+{
+    static const char *const units[] = {"", "k", "M", "G", "T"};
+    return scaled(value, 1000, units, 5, text, size);
+}
+
+char *table_bytes(double bytes, char *text, size_t size)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    return scaled(bytes, 1024, units, 5, text, size);
+}
