@@ -36,7 +36,8 @@ typedef enum oct_elem { OCT_ELEM_F32, OCT_ELEM_U8, OCT_ELEM_S8, OCT_ELEM_S16 } o
  * clamp(y, lo, hi) = min(max(y, lo), hi) with max(y, lo) = y > lo ? y : lo, so a NaN becomes lo. */
 typedef struct oct_epilogue {
     const float *bias;          /* f32 kernel; u8s8 kernel with f32 out. Never NULL there: zeros for none. */
-    const int32_t *acc_bias;    /* u8s8: where the accumulator starts: bias / (s_x * s_w[c]) - z_x * sum of the column's weights */
+    const int32_t *acc_bias;    /* u8s8: where the accumulator starts: bias / (s_x * s_w[c]) - (z_x - a_shift) * sum of the column's
+                                   weights; for S16 rows, which hold a - z_x, without that term */
     const float *mult;          /* u8s8: accumulator units -> output units */
     const void *residual;       /* NULL, or one element (of the output's type) per output element */
     size_t residual_ld;         /* elements between rows */
@@ -84,6 +85,8 @@ typedef struct oct_gemm_entry {
     uint8_t a_elem;             /* oct_elem of the rows: F32; U8; or S16 = u8 minus its zero point, widened (then acc_bias has no z term) */
     uint8_t b_elem;             /* oct_elem of the panel: F32, S8 or S16 */
     const char *name;           /* "avx2 6x16" */
+    uint8_t a_shift;            /* U8 rows: the kernel multiplies (a - a_shift); 128 where the ISA only has signed dot products, else 0.
+                                   acc_bias then takes bias - (z - a_shift) * sum of the column's weights */
 } oct_gemm_entry;
 
 /* Widest first. N is cut into panels of the widest, the rest into narrower ones (pack.c). */
