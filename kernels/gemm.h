@@ -1,8 +1,8 @@
 /* gemm.h - the loops round the micro-kernel, written once for all ISAs and both precisions.
  *
- *   for each block of rows (balanced: ceil(m / mr) nearly equal blocks)      <- a unit of work covers some blocks
- *       for each panel
- *           micro-kernel: m rows x one panel
+ *   for each strip of rows, for each panel (or the other way round)          <- one unit of work
+ *       for each block of the strip (balanced: ceil(rows / mr) nearly equal blocks)
+ *           micro-kernel: block x panel
  *           post-pass over the fresh tile, if any
  */
 #ifndef OCT_GEMM_H

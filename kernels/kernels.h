@@ -28,7 +28,8 @@ typedef enum oct_elem { OCT_ELEM_F32, OCT_ELEM_U8, OCT_ELEM_S8, OCT_ELEM_S16 } o
  * How a GEMM, convolution or depthwise kernel turns accumulators into output. Column = output channel.
  *
  *   f32 kernel,  f32 out:  y = acc + bias[c] (+ residual);                        out = clamp(y, lo, hi)
- *   f32 kernel,  u8 out:   y as above, clamped (lo, hi finite);                   out = clamp(rne(y * out_mult) + out_zero, qlo, qhi)
+ *   f32 kernel,  u8 out:   y = acc + bias[c] (+ (float)(residual - residual_zero) * residual_mult);      lo, hi finite
+ *                                                                                 out = clamp(rne(clamp(y, lo, hi) * out_mult) + out_zero, qlo, qhi)
  *   u8s8 kernel, u8 out:   x = (float)acc * mult[c] (+ (float)(residual - residual_zero) * residual_mult);
  *                                                                                 out = clamp(rne(x) + out_zero, qlo, qhi)
  *   u8s8 kernel, f32 out:  y = (float)acc * mult[c] + bias[c] (+ residual);        out = clamp(y, lo, hi)

@@ -32,11 +32,13 @@ oct_panel oct_panel_at(const oct_packed *packed, size_t index);
 /* Columns when every panel is padded to its full width: the length of acc_bias, mult and bias. */
 size_t oct_padded_columns(const oct_gemm_entry *variants, size_t n);
 size_t oct_packed_bytes(const oct_gemm_entry *variants, size_t n, size_t taps, size_t k);
-/* w: element (column, tap, i) at w[(column * taps + tap) * k + i]. The entries' b_elem says f32, s8 or s8 widened to s16. */
+/* packed: variants, n, taps and k are set by the caller, data is set here to `data`.
+ * w: element (column, tap, i) at w[(column * taps + tap) * k + i]. The entries' b_elem says f32, s8 or s8 widened to s16. */
 void oct_pack_f32(oct_packed *packed, const float *w, void *data);
 void oct_pack_u8s8(oct_packed *packed, const int8_t *w, void *data);
 
-/* Whether one column can be computed without overflow: 255 * sum|w| + |bias| < 2^31 and that bound * |mult| < 2^31 (finite, not NaN). */
+/* Whether one column can be computed without overflow: bound = 255 * sum|w| + |bias| < 2^31 and (float)bound * |mult| < 2^31 (finite, not
+ * NaN). bias is without the zero-point term. A residual adds to the scaled value: its share, 255 * |residual_mult|, is the caller's care. */
 bool oct_gemm_provable(const int8_t *w, size_t count, int32_t bias, float mult);
 
 #endif

@@ -1,0 +1,191 @@
+/* gemm.c - the loops (gemm.h draws them), for every ISA and both precisions: who computes which tile, and with which pointers.
+ *
+ *                     panels
+ *               | p0 | p1 | p2 |        strip = some rows, in blocks of at most mr     a unit of work = one strip x one panel
+ *      strip 0  | u  | u  | u  |        block = the rows of one micro-kernel call      units are independent of each other
+ *      strip 1  | u  | u  | u  |
+ *
+ * Inside a unit the panel stays in the cache while the strip's rows pass by. Units follow each other along a strip (the strip's rows stay
+ * in L2, all weights pass by) or, when all of A fits in L2, down a panel (the panel stays, all of A passes by): then the weights, which
+ * are often far bigger than any cache, are read once.
+ */
+#include "gemm.h"
+
+#include <string.h>
+
+/* A unit should outweigh the cost of handing it out (some 0.3 us): 2^19 multiply-accumulates are 9 us at 120 GFLOP/s. */
+enum { UNIT_MACS = 1 << 19, MIN_STRIP_ROWS = 48 };
+/* About half of the smallest L2 that is common today. */
+enum { A_CACHE_BYTES = 256 * 1024 };
+
+static size_t elem_size(uint8_t elem) { return elem == OCT_ELEM_F32 ? 4 : elem == OCT_ELEM_S16 ? 2 : 1; }
+
+/* Piece `index` of `total` things cut into `pieces` nearly equal parts begins here. No part is more than one larger than another: 49 rows
+ * in tiles of at most 12 are 9, 10, 10, 10, 10, not 12, 12, 12, 12, 1. */
+static size_t piece_begin(size_t total, size_t pieces, size_t index) { return total / pieces * index + total % pieces * index / pieces; }
+
+/* ------------------------------------------------------------------------------------------- the cut ---- */
+
+typedef struct grid {
+    size_t panels, strips;
+    size_t blocks;              /* of the widest variant's mr; strips are whole blocks */
+    bool panels_outside;
+} grid;
+
+static grid cut(const oct_gemm_job *job)
+{
+    const oct_packed *w = job->packed;
+    const oct_gemm_entry *widest = w->variants;
+    grid g = {.panels = oct_panel_count(w->variants, w->n), .blocks = (job->m + widest->mr - 1) / widest->mr};
+    /* k without taps: the taps of neighbouring pixels are mostly the same memory. */
+    g.panels_outside = job->m * w->k * elem_size(widest->a_elem) <= A_CACHE_BYTES;
+    const size_t row_macs = w->taps * w->k * widest->nr;
+    size_t rows = UNIT_MACS / row_macs + 1;
+    if (!g.panels_outside && rows < MIN_STRIP_ROWS)
+        rows = MIN_STRIP_ROWS;                               /* weights are read again for every strip: let it be worth it */
+    const size_t strip_blocks = (rows + widest->mr - 1) / widest->mr;
+    g.strips = (g.blocks + strip_blocks - 1) / strip_blocks;
+    return g;
+}
+
+size_t oct_gemm_units(const oct_gemm_job *job)
+{
+    if (job->m == 0 || job->packed->n == 0)
+        return 0;
+    const grid g = cut(job);
+    return g.panels * g.strips;
+}
+
+/* First row of a strip (or m, for the one after the last). */
+static size_t strip_begin(const oct_gemm_job *job, const grid *g, size_t strip)
+{
+    return piece_begin(job->m, g->blocks, piece_begin(g->blocks, g->strips, strip));
+}
+
+/* ------------------------------------------------------------------------------------------ one tile ---- */
+
+static bool tap_is_padding(const oct_gemm_job *job, size_t row, size_t m, size_t tap)
+{
+    const size_t taps = job->packed->taps;
+    for (size_t r = 0; r < m; r++)
+        if (job->rows[(row + r) * taps + tap] != job->padding)
+            return false;
+    return true;
+}
+
+/* Leaves out taps at both ends that are padding in every row: they would add exact zeros (gemm.h says where that is so). In a 3x3
+ * convolution that is a third of the work of tiles in the top and bottom row. */
+static void skip_padding(const oct_gemm_job *job, const oct_panel *p, size_t row, oct_tile *t)
+{
+    if (!job->padding || !job->rows || p->entry->a_elem == OCT_ELEM_U8)
+        return;
+    size_t begin = 0, end = t->taps;
+    while (end - begin > 1 && tap_is_padding(job, row, t->m, begin))
+        begin++;
+    while (end - begin > 1 && tap_is_padding(job, row, t->m, end - 1))
+        end--;
+    const size_t groups = (t->k + p->entry->kr - 1) / p->entry->kr;
+    t->a += begin;
+    t->b = (const char *)t->b + begin * groups * p->entry->nr * p->entry->kr * elem_size(p->entry->b_elem);
+    t->taps = end - begin;
+}
+
+/* The job's epilogue with its pointers moved to the tile's first row and column. */
+static oct_epilogue epilogue_at(const oct_epilogue *e, size_t row, const oct_panel *p)
+{
+    const size_t size = elem_size((uint8_t)e->out_elem);
+    oct_epilogue at = *e;
+    at.out = (char *)e->out + (row * e->out_ld + p->n0) * size;
+    if (e->residual)
+        at.residual = (const char *)e->residual + (row * e->residual_ld + p->n0) * size;
+    if (e->bias)
+        at.bias = e->bias + p->column;
+    if (e->acc_bias)
+        at.acc_bias = e->acc_bias + p->column;
+    if (e->mult)
+        at.mult = e->mult + p->column;
+    return at;
+}
+
+static void run_tile(const oct_gemm_job *job, const oct_panel *p, size_t row, size_t m)
+{
+    const oct_packed *w = job->packed;
+    const void *matrix_rows[OCT_GEMM_MAX_MR];
+    oct_tile t = {.m = m, .n = p->n, .taps = w->taps, .k = w->k, .b = (const char *)w->data + p->offset,
+                  .e = epilogue_at(&job->e, row, p)};
+    if (job->rows) {
+        t.a = job->rows + row * w->taps;
+        t.a_stride = w->taps;
+        t.a_offset = job->a_offset;
+        skip_padding(job, p, row, &t);
+    } else {
+        const size_t row_bytes = job->lda * elem_size(p->entry->a_elem);
+        for (size_t r = 0; r < m; r++)
+            matrix_rows[r] = (const char *)job->a + (row + r) * row_bytes;
+        t.a = matrix_rows;
+        t.a_stride = 1;
+        t.a_offset = job->a_offset;
+    }
+    p->entry->fn(&t);
+    if (job->post.fn)
+        for (size_t r = 0; r < m; r++)
+            job->post.fn(job->post.arg, (char *)t.e.out + r * t.e.out_ld * elem_size((uint8_t)t.e.out_elem), p->n);
+}
+
+/* ----------------------------------------------------------------------------------------- the loops ---- */
+
+/* Rows [begin, end) against one panel, in balanced blocks of at most the panel's own mr. */
+static void run_unit(const oct_gemm_job *job, const oct_panel *p, size_t begin, size_t end)
+{
+    const size_t rows = end - begin, blocks = (rows + p->entry->mr - 1) / p->entry->mr;
+    for (size_t b = 0; b < blocks; b++) {
+        const size_t from = piece_begin(rows, blocks, b);
+        run_tile(job, p, begin + from, piece_begin(rows, blocks, b + 1) - from);
+    }
+}
+
+void oct_gemm_run(const oct_gemm_job *job, size_t unit_begin, size_t unit_end)
+{
+    if (unit_begin >= unit_end)
+        return;
+    const grid g = cut(job);
+    for (size_t unit = unit_begin; unit < unit_end; unit++) {
+        const size_t strip = g.panels_outside ? unit % g.strips : unit / g.panels;
+        const size_t panel = g.panels_outside ? unit / g.strips : unit % g.panels;
+        const oct_panel p = oct_panel_at(job->packed, panel);
+        run_unit(job, &p, strip_begin(job, &g, strip), strip_begin(job, &g, strip + 1));
+    }
+}
+
+/* -------------------------------------------------------------------------------------- convolutions ---- */
+
+bool oct_conv_is_matrix(const oct_conv_shape *s)
+{
+    return s->kernel_h == 1 && s->kernel_w == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 && s->pad_left == 0 &&
+           s->out_h == s->in_h && s->out_w == s->in_w;
+}
+
+/* The taps of one output pixel. Coordinates left of or above the image wrap to huge values: one comparison catches both sides. */
+static const void **pixel_taps(const oct_conv_shape *s, const char *image, size_t pixel_bytes, size_t oy, size_t ox, const void *padding,
+                               const void **taps)
+{
+    for (size_t ky = 0; ky < s->kernel_h; ky++) {
+        const size_t y = oy * s->stride_h + ky * s->dilation_h - s->pad_top;
+        for (size_t kx = 0; kx < s->kernel_w; kx++) {
+            const size_t x = ox * s->stride_w + kx * s->dilation_w - s->pad_left;
+            const bool inside = y < s->in_h && x < s->in_w;
+            *taps++ = inside ? image + (y * s->in_w + x) * pixel_bytes : padding;
+        }
+    }
+    return taps;
+}
+
+void oct_conv_rows(const oct_conv_shape *s, const void *in, size_t elem_size_in, const void *padding, const void **rows)
+{
+    const size_t pixel_bytes = s->in_c * elem_size_in;
+    const char *image = in;
+    for (size_t n = 0; n < s->batch; n++, image += s->in_h * s->in_w * pixel_bytes)
+        for (size_t oy = 0; oy < s->out_h; oy++)
+            for (size_t ox = 0; ox < s->out_w; ox++)
+                rows = pixel_taps(s, image, pixel_bytes, oy, ox, padding, rows);
+}

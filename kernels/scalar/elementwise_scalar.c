@@ -1,0 +1,43 @@
+/* elementwise_scalar.c - one element in, one element out, plain C: THE SPECIFICATION. in == out is allowed where both have one type. */
+#include "scalar.h"
+#include "epilogue_scalar.h"
+
+void oct_clamp_f32_scalar(size_t n, const float *in, float lo, float hi, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = oct_clampf(in[i], lo, hi);
+}
+
+void oct_lut_u8_scalar(size_t n, const uint8_t *in, const uint8_t table[256], uint8_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = table[in[i]];
+}
+
+/* Clamped before rounding, so that infinities and huge values never reach the conversion; -zero and 255 - zero are whole numbers, so
+ * the order makes no difference to the result. A NaN is clamped to -zero and gives 0. */
+void oct_quantize_f32_u8_scalar(size_t n, const float *in, float inv_scale, int32_t zero, uint8_t *out)
+{
+    const float lo = (float)-zero, hi = (float)(255 - zero);
+    for (size_t i = 0; i < n; i++)
+        out[i] = (uint8_t)(oct_rne(oct_clampf(in[i] * inv_scale, lo, hi)) + zero);
+}
+
+void oct_dequantize_u8_f32_scalar(size_t n, const uint8_t *in, float scale, int32_t zero, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)(in[i] - zero) * scale;
+}
+
+void oct_requantize_u8_scalar(size_t n, const uint8_t *in, int32_t in_zero, float mult, int32_t out_zero, uint8_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = oct_requantize((float)(in[i] - in_zero) * mult, out_zero, 0, 255);
+}
+
+/* u8 minus a zero point in [0, 255] is in [-255, 255]: nine bits, with room for exact pair sums of products in s32. */
+void oct_widen_u8_s16_scalar(size_t n, const uint8_t *in, int32_t zero, int16_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (int16_t)(in[i] - zero);
+}
