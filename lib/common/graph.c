@@ -206,6 +206,7 @@ static oct_status clone_lists(oct_graph *to, const oct_graph *from)
         to->node_count++;
     }
     to->failed = from->failed;
+    memcpy(to->failed_text, from->failed_text, sizeof to->failed_text);
     return OCT_OK;
 }
 

@@ -134,7 +134,8 @@ struct oct_graph {
     oct_node *nodes;   int node_count, node_room;
     int *inputs;       int input_count;
     int *outputs;      int output_count;
-    oct_status failed;      /* sticky status of the builder (octet_convert.h) */
+    oct_status failed;      /* sticky status of the builder (octet_convert.h) ... */
+    char failed_text[256];  /* ... and its sentence */
 };
 
 /* Inputs of conv and dense, by position. */
@@ -172,6 +173,8 @@ oct_status oct_graph_check(const oct_graph *graph);
 /* ---- changing ---- */
 /* Every use of `from` (by nodes and as graph output) becomes a use of `to`. */
 void oct_graph_replace_uses(oct_graph *graph, int from, int to);
+/* Gives a value another name (copied). */
+oct_status oct_graph_rename(oct_graph *graph, int value, const char *name);
 /* Inserts a node at `position` in the order; as oct_graph_add_node. */
 oct_status oct_graph_insert_node(oct_graph *graph, int position, oct_op op, const char *name, const oct_attrs *attrs, const int *in,
                                  int in_count, int *out);

@@ -18,6 +18,16 @@ void oct_graph_replace_uses(oct_graph *graph, int from, int to)
             graph->outputs[i] = to;
 }
 
+oct_status oct_graph_rename(oct_graph *graph, int value, const char *name)
+{
+    char *copy = oct_strdup(name);
+    if (!copy)
+        return oct_fail_memory(strlen(name) + 1);
+    oct_free(graph->values[value].name);
+    graph->values[value].name = copy;
+    return OCT_OK;
+}
+
 void oct_graph_kill_node(oct_graph *graph, int node)
 {
     graph->nodes[node].op = OCT_OP_NONE;
