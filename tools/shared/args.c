@@ -81,8 +81,13 @@ static bool read_number(const char *text, char stop, double *value, const char *
 static arg_result read_real(const arg_spec *spec, const arg_option *option, const char *text)
 {
     const char *after;
-    if (!read_number(text, '\0', option->to, &after))
+    double value, divisor = 1;
+    bool ok = read_number(text, '/', &value, &after);
+    if (ok && *after == '/')
+        ok = read_number(after + 1, '\0', &divisor, &after);
+    if (!ok || !isfinite(value / divisor))
         return args_bad(spec, "%s wants a number, not \"%s\"", option->name, text);
+    *(double *)option->to = value / divisor;
     return ARGS_OK;
 }
 

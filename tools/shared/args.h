@@ -22,7 +22,7 @@ typedef enum arg_kind {
     ARG_TEXT,     /* to: const char *, pointing into argv */
     ARG_TEXTS,    /* to: arg_texts; may be given several times */
     ARG_INTEGER,  /* to: int64_t, within min..max */
-    ARG_REAL,     /* to: double, finite */
+    ARG_REAL,     /* to: double, finite; "0.5" or a fraction, "1/255" */
     ARG_REALS     /* to: arg_reals; "0.485,0.456,0.406" */
 } arg_kind;
 
