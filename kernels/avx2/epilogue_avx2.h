@@ -1,0 +1,251 @@
+/* epilogue_avx2.h - from accumulators in registers to output: the tail shared by the GEMM and GEMV kernels of this folder.
+ *
+ * A tile is `mr` rows of `vecs` vectors of 8 floats, x[r][v]: 8 or 16 columns. Everything here is inlined into its caller with constant
+ * `mr` and `vecs`, so that the tile stays in registers. For that the compilers must unroll every loop over the tile early: the loops have
+ * constant bounds, and the body asks `r < mr` (a question that is gone after inlining).
+ *
+ * Here every tile is full: n == 8 * vecs. A panel with fewer columns runs on a stand-in for its output (run_columns, below), which keeps
+ * masks and lane counts out of the kernels.
+ */
+#ifndef OCT_EPILOGUE_AVX2_H
+#define OCT_EPILOGUE_AVX2_H
+
+#include <immintrin.h>
+#include <string.h>
+#include "kernels.h"
+
+#define OCT_INLINE static inline __attribute__((always_inline))
+/* Before a loop over a register tile. clang unrolls these by itself, but late if told to. */
+#ifdef __clang__
+#define UNROLLED
+#else
+#define UNROLLED _Pragma("GCC unroll 8")
+#endif
+
+enum { TILE_ROWS = 6, TILE_VECS = 2, TILE_COLUMNS = 8 * TILE_VECS };
+
+/* ------------------------------------------------------------------------------------------ residuals ---- */
+
+OCT_INLINE void add_residual_f32(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr, size_t vecs)
+{
+    const float *residual = e->residual;
+    UNROLLED
+    for (size_t r = 0; r < TILE_ROWS; r++)
+        UNROLLED
+        for (size_t v = 0; v < TILE_VECS; v++)
+            if (r < mr && v < vecs)
+                x[r][v] = _mm256_add_ps(x[r][v], _mm256_loadu_ps(residual + r * e->residual_ld + 8 * v));
+}
+
+/* (q - zero) is exact in float: |q - zero| <= 255. */
+OCT_INLINE void add_residual_u8(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr, size_t vecs)
+{
+    const uint8_t *residual = e->residual;
+    const __m256i zero = _mm256_set1_epi32(e->residual_zero);
+    const __m256 mult = _mm256_set1_ps(e->residual_mult);
+    UNROLLED
+    for (size_t r = 0; r < TILE_ROWS; r++)
+        UNROLLED
+        for (size_t v = 0; v < TILE_VECS; v++)
+            if (r < mr && v < vecs) {
+                const __m128i q = _mm_loadl_epi64((const __m128i *)(const void *)(residual + r * e->residual_ld + 8 * v));
+                const __m256i centred = _mm256_sub_epi32(_mm256_cvtepu8_epi32(q), zero);
+                x[r][v] = _mm256_add_ps(x[r][v], _mm256_mul_ps(_mm256_cvtepi32_ps(centred), mult));
+            }
+}
+
+/* ---------------------------------------------------------------------------------------------- clamp ---- */
+
+/* maxps and minps return their second operand when one is a NaN: a NaN becomes lo, as the contract wants. */
+OCT_INLINE __m256 clamp_ps(__m256 x, __m256 lo, __m256 hi) { return _mm256_min_ps(_mm256_max_ps(x, lo), hi); }
+
+OCT_INLINE void clamp_tile(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr, size_t vecs)
+{
+    const __m256 lo = _mm256_set1_ps(e->lo), hi = _mm256_set1_ps(e->hi);
+    UNROLLED
+    for (size_t r = 0; r < TILE_ROWS; r++)
+        UNROLLED
+        for (size_t v = 0; v < TILE_VECS; v++)
+            if (r < mr && v < vecs)
+                x[r][v] = clamp_ps(x[r][v], lo, hi);
+}
+
+/* --------------------------------------------------------------------------------------------- stores ---- */
+
+OCT_INLINE void store_tile_f32(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr, size_t vecs)
+{
+    float *out = e->out;
+    UNROLLED
+    for (size_t r = 0; r < TILE_ROWS; r++)
+        UNROLLED
+        for (size_t v = 0; v < TILE_VECS; v++)
+            if (r < mr && v < vecs)
+                _mm256_storeu_ps(out + r * e->out_ld + 8 * v, x[r][v]);
+}
+
+/* 32 rounded values of a row pair -> 32 bytes in order. cvtps rounds to nearest even; |x| < 2^31 (contract), so it cannot overflow.
+ * packs saturates to s16 and adds saturates again: both are monotone and 0..255 lies inside, so the clamp to u8 gives the same answer as
+ * on wide integers. The 256-bit packs work in each 128-bit lane, hence the order of 4-column groups and its repair (8-column tiles:
+ * x0, x1 are two rows of 8 and x2, x3 two more):
+ *
+ *   packs(x0, x1)   | x0.0-3  x1.0-3 | x0.4-7  x1.4-7 |            s16
+ *   packus(.., ..)  | x0.0-3 x1.0-3 x2.0-3 x3.0-3 | x0.4-7 x1.4-7 x2.4-7 x3.4-7 |   u8, one dword per group
+ *   permute         | x0.0-7 x1.0-7 | x2.0-7 x3.0-7 |
+ */
+OCT_INLINE __m256i quantize_32(const oct_epilogue *e, __m256 x0, __m256 x1, __m256 x2, __m256 x3)
+{
+    const __m256i zero = _mm256_set1_epi16((int16_t)e->out_zero);
+    const __m256i lo = _mm256_set1_epi8((char)e->qlo), hi = _mm256_set1_epi8((char)e->qhi);
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    const __m256i a = _mm256_packs_epi32(_mm256_cvtps_epi32(x0), _mm256_cvtps_epi32(x1));
+    const __m256i b = _mm256_packs_epi32(_mm256_cvtps_epi32(x2), _mm256_cvtps_epi32(x3));
+    const __m256i q = _mm256_packus_epi16(_mm256_adds_epi16(a, zero), _mm256_adds_epi16(b, zero));
+    const __m256i clamped = _mm256_min_epu8(_mm256_max_epu8(q, lo), hi);
+    return _mm256_permutevar8x32_epi32(clamped, order);
+}
+
+OCT_INLINE void store_tile_u8_16(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr)
+{
+    uint8_t *out = e->out;
+    UNROLLED
+    for (size_t r = 0; r < TILE_ROWS; r += 2) {
+        if (r >= mr)
+            break;
+        const size_t s = r + 1 < mr ? r + 1 : r;      /* an odd last row is its own partner */
+        const __m256i q = quantize_32(e, x[r][0], x[r][1], x[s][0], x[s][1]);
+        _mm_storeu_si128((__m128i *)(void *)(out + r * e->out_ld), _mm256_castsi256_si128(q));
+        if (s != r)
+            _mm_storeu_si128((__m128i *)(void *)(out + s * e->out_ld), _mm256_extracti128_si256(q, 1));
+    }
+}
+
+OCT_INLINE void store_tile_u8_8(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr)
+{
+    uint8_t *out = e->out;
+    UNROLLED
+    for (size_t r = 0; r < TILE_ROWS; r += 4) {
+        if (r >= mr)
+            break;
+        const size_t left = mr - r < 4 ? mr - r : 4;
+        const __m256i q = quantize_32(e, x[r][0], x[r + (left > 1)][0], x[r + (left > 2 ? 2 : 0)][0], x[r + (left > 3 ? 3 : 0)][0]);
+        const __m128i low = _mm256_castsi256_si128(q), high = _mm256_extracti128_si256(q, 1);
+        _mm_storel_epi64((__m128i *)(void *)(out + r * e->out_ld), low);
+        if (left > 1)
+            _mm_storel_epi64((__m128i *)(void *)(out + (r + 1) * e->out_ld), _mm_srli_si128(low, 8));
+        if (left > 2)
+            _mm_storel_epi64((__m128i *)(void *)(out + (r + 2) * e->out_ld), high);
+        if (left > 3)
+            _mm_storel_epi64((__m128i *)(void *)(out + (r + 3) * e->out_ld), _mm_srli_si128(high, 8));
+    }
+}
+
+OCT_INLINE void store_tile_u8(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr, size_t vecs)
+{
+    if (vecs == 2)
+        store_tile_u8_16(e, x, mr);
+    else
+        store_tile_u8_8(e, x, mr);
+}
+
+/* ------------------------------------------------------------------------------- the two whole epilogues ---- */
+
+/* x: acc + bias. */
+OCT_INLINE void finish_f32(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr, size_t vecs)
+{
+    if (e->out_elem == OCT_ELEM_F32) {
+        /* residual, clamp, store */
+        if (e->residual)
+            add_residual_f32(e, x, mr, vecs);
+        clamp_tile(e, x, mr, vecs);
+        store_tile_f32(e, x, mr, vecs);
+        return;
+    }
+    /* residual, clamp, quantise, store */
+    if (e->residual)
+        add_residual_u8(e, x, mr, vecs);
+    clamp_tile(e, x, mr, vecs);
+    const __m256 mult = _mm256_set1_ps(e->out_mult);
+    UNROLLED
+    for (size_t r = 0; r < TILE_ROWS; r++)
+        UNROLLED
+        for (size_t v = 0; v < TILE_VECS; v++)
+            if (r < mr && v < vecs)
+                x[r][v] = _mm256_mul_ps(x[r][v], mult);
+    store_tile_u8(e, x, mr, vecs);
+}
+
+/* acc: exact sums, acc_bias included. */
+OCT_INLINE void finish_u8s8(const oct_epilogue *e, __m256i acc[][TILE_VECS], size_t mr, size_t vecs)
+{
+    __m256 x[TILE_ROWS][TILE_VECS];
+    UNROLLED
+    for (size_t r = 0; r < TILE_ROWS; r++)
+        UNROLLED
+        for (size_t v = 0; v < TILE_VECS; v++)
+            if (r < mr && v < vecs)
+                x[r][v] = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[r][v]), _mm256_loadu_ps(e->mult + 8 * v));
+    if (e->out_elem == OCT_ELEM_U8) {
+        if (e->residual)
+            add_residual_u8(e, x, mr, vecs);
+        store_tile_u8(e, x, mr, vecs);
+        return;
+    }
+    UNROLLED
+    for (size_t r = 0; r < TILE_ROWS; r++)
+        UNROLLED
+        for (size_t v = 0; v < TILE_VECS; v++)
+            if (r < mr && v < vecs)
+                x[r][v] = _mm256_add_ps(x[r][v], _mm256_loadu_ps(e->bias + 8 * v));
+    if (e->residual)
+        add_residual_f32(e, x, mr, vecs);
+    clamp_tile(e, x, mr, vecs);
+    store_tile_f32(e, x, mr, vecs);
+}
+
+/* ----------------------------------------------------------------------------------------- edge panels ---- */
+
+/* A full-width stand-in for the output of a panel that has fewer columns: residual copied in, output copied out. */
+typedef struct edge_tile {
+    float out[TILE_ROWS * TILE_COLUMNS];
+    float residual[TILE_ROWS * TILE_COLUMNS];
+} edge_tile;
+
+/* The tile to run instead of `tile`. Rows of the stand-in are `columns` elements apart. */
+static inline oct_tile edge_begin(const oct_tile *tile, size_t columns, edge_tile *edge)
+{
+    const size_t size = tile->e.out_elem == OCT_ELEM_F32 ? sizeof(float) : 1;
+    oct_tile staged = *tile;
+    staged.n = columns;
+    staged.e.out = edge->out;
+    staged.e.out_ld = columns;
+    if (!tile->e.residual)
+        return staged;
+    memset(edge->residual, 0, sizeof(edge->residual));
+    for (size_t r = 0; r < tile->m; r++)
+        memcpy((char *)edge->residual + r * columns * size, (const char *)tile->e.residual + r * tile->e.residual_ld * size, tile->n * size);
+    staged.e.residual = edge->residual;
+    staged.e.residual_ld = columns;
+    return staged;
+}
+
+static inline void edge_end(const oct_tile *tile, size_t columns, const edge_tile *edge)
+{
+    const size_t size = tile->e.out_elem == OCT_ELEM_F32 ? sizeof(float) : 1;
+    for (size_t r = 0; r < tile->m; r++)
+        memcpy((char *)tile->e.out + r * tile->e.out_ld * size, (const char *)edge->out + r * columns * size, tile->n * size);
+}
+
+/* Runs `full`, which wants exactly `columns` columns, on a tile that may have fewer. */
+static inline void run_columns(const oct_tile *tile, size_t columns, oct_gemm_fn *full)
+{
+    if (tile->n == columns) {
+        full(tile);
+        return;
+    }
+    edge_tile stand_in;
+    const oct_tile staged = edge_begin(tile, columns, &stand_in);
+    full(&staged);
+    edge_end(tile, columns, &stand_in);
+}
+
+#endif
