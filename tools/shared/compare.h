@@ -7,7 +7,7 @@
 
 typedef struct comparison {
     double max_abs;           /* largest |y - ref| */
-    double max_element_rel;   /* largest |y - ref| / |ref|, element by element */
+    double max_element_rel;   /* largest |y - ref| / |ref| of the elements whose ref is not 0 */
     double largest_ref;       /* largest |ref| */
     double error_energy, ref_energy;   /* sums of squares */
     int64_t beyond;           /* elements with |y - ref| > atol + rtol * |ref| */

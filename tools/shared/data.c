@@ -194,7 +194,7 @@ static bool open_npy(data_file *d, const oct_shape *shape, int64_t *elements, fa
 static bool open_pb(data_file *d, const oct_shape *shape, int64_t *elements, failure *why)
 {
     if (oct_read_tensor_pb(d->path, &d->tensor) != OCT_OK)
-        return fail_library(why, strstr(oct_error(), d->path) ? NULL : d->path);
+        return fail_library(why, d->path);
     const oct_host_tensor *t = &d->tensor;
     if (t->dtype != OCT_F32 && t->dtype != OCT_U8)
         return fail_with(why, "%s: elements are %s; f32 and u8 can be used", d->path, oct_dtype_name(t->dtype));

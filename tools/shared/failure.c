@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "octet.h"
 
@@ -26,5 +27,5 @@ bool fail_with(failure *why, const char *format, ...)
 bool fail_library(failure *why, const char *where)
 {
     const char *sentence = oct_error();
-    return where ? fail_with(why, "%s: %s", where, sentence) : fail_with(why, "%s", sentence);
+    return where && !strstr(sentence, where) ? fail_with(why, "%s: %s", where, sentence) : fail_with(why, "%s", sentence);
 }
