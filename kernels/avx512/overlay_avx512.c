@@ -1,0 +1,37 @@
+/* overlay_avx512.c - what AVX-512 F, BW, DQ, VL (Skylake-X; no VNNI) lays over the table. */
+#include <string.h>
+#include "gemm_avx512.h"
+
+static const oct_gemm_entry gemm_f32[] = {
+    {oct_gemm_f32_6x64_avx512, 6, 64, 1, OCT_ELEM_F32, OCT_ELEM_F32, "avx512 6x64", 0},
+    {oct_gemm_f32_12x32_avx512, 12, 32, 1, OCT_ELEM_F32, OCT_ELEM_F32, "avx512 12x32", 0},
+    {oct_gemm_f32_12x16_avx512, 12, 16, 1, OCT_ELEM_F32, OCT_ELEM_F32, "avx512 12x16", 0},
+    {.fn = NULL},
+};
+
+static const oct_gemm_entry gemm_u8s8[] = {
+    {oct_gemm_u8s8_6x64_avx512, 6, 64, 2, OCT_ELEM_S16, OCT_ELEM_S16, "avx512 6x64", 0},
+    {oct_gemm_u8s8_12x32_avx512, 12, 32, 2, OCT_ELEM_S16, OCT_ELEM_S16, "avx512 12x32", 0},
+    {oct_gemm_u8s8_12x16_avx512, 12, 16, 2, OCT_ELEM_S16, OCT_ELEM_S16, "avx512 12x16", 0},
+    {.fn = NULL},
+};
+
+static const oct_gemm_entry gemv_f32[] = {
+    {oct_gemv_f32_1x64_avx512, 1, 64, 1, OCT_ELEM_F32, OCT_ELEM_F32, "avx512 1x64", 0},
+    {oct_gemv_f32_1x16_avx512, 1, 16, 1, OCT_ELEM_F32, OCT_ELEM_F32, "avx512 1x16", 0},
+    {.fn = NULL},
+};
+
+static const oct_gemm_entry gemv_u8s8[] = {
+    {oct_gemv_u8s8_1x64_avx512, 1, 64, 2, OCT_ELEM_S16, OCT_ELEM_S8, "avx512 1x64", 0},
+    {oct_gemv_u8s8_1x16_avx512, 1, 16, 2, OCT_ELEM_S16, OCT_ELEM_S8, "avx512 1x16", 0},
+    {.fn = NULL},
+};
+
+void oct_overlay_avx512(oct_kernels *table)
+{
+    memcpy(table->gemm_f32, gemm_f32, sizeof gemm_f32);
+    memcpy(table->gemm_u8s8, gemm_u8s8, sizeof gemm_u8s8);
+    memcpy(table->gemv_f32, gemv_f32, sizeof gemv_f32);
+    memcpy(table->gemv_u8s8, gemv_u8s8, sizeof gemv_u8s8);
+}

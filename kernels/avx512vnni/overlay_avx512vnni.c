@@ -1,0 +1,22 @@
+/* overlay_avx512vnni.c - what AVX-512 VNNI (Cascade Lake, Zen 4) lays over the table of AVX-512. */
+#include <string.h>
+#include "gemm_avx512vnni.h"
+
+static const oct_gemm_entry gemm_u8s8[] = {
+    {oct_gemm_u8s8_6x64_avx512vnni, 6, 64, 4, OCT_ELEM_U8, OCT_ELEM_S8, "avx512vnni 6x64", 0},
+    {oct_gemm_u8s8_12x32_avx512vnni, 12, 32, 4, OCT_ELEM_U8, OCT_ELEM_S8, "avx512vnni 12x32", 0},
+    {oct_gemm_u8s8_12x16_avx512vnni, 12, 16, 4, OCT_ELEM_U8, OCT_ELEM_S8, "avx512vnni 12x16", 0},
+    {.fn = NULL},
+};
+
+static const oct_gemm_entry gemv_u8s8[] = {
+    {oct_gemv_u8s8_1x64_avx512vnni, 1, 64, 4, OCT_ELEM_U8, OCT_ELEM_S8, "avx512vnni 1x64", 0},
+    {oct_gemv_u8s8_1x16_avx512vnni, 1, 16, 4, OCT_ELEM_U8, OCT_ELEM_S8, "avx512vnni 1x16", 0},
+    {.fn = NULL},
+};
+
+void oct_overlay_avx512vnni(oct_kernels *table)
+{
+    memcpy(table->gemm_u8s8, gemm_u8s8, sizeof gemm_u8s8);
+    memcpy(table->gemv_u8s8, gemv_u8s8, sizeof gemv_u8s8);
+}
