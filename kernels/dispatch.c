@@ -3,8 +3,8 @@
  *   scalar --> avx2 --> avx512 --> avx512vnni          A level's table is the one before it in the chain, copied, with the level's
  *        \---> neon --> neondot                        own entries laid over: what it lacks falls through.
  *
- * All tables are built once, by the first caller, into static memory; afterwards they are only read. Nothing is executed here but the
- * overlays, which are plain assignments, so building the table of an ISA this CPU lacks does no harm.
+ * All tables are built once, by the first caller, into static memory; afterwards they are only read. Levels this CPU lacks keep the table
+ * of their base: even the assignments of an overlay are compiled for its ISA.
  */
 #include <pthread.h>
 #include <string.h>
@@ -12,83 +12,84 @@
 #include "cpu.h"
 #include "kernels.h"
 
-/* The Makefile says which ISA folders are in this build. A missing one has no overlay function to name. */
-#ifdef OCT_HAVE_AVX2
-#define AVX2_OVERLAY oct_overlay_avx2
-#else
-#define AVX2_OVERLAY NULL
-#endif
-#ifdef OCT_HAVE_AVX512
-#define AVX512_OVERLAY oct_overlay_avx512
-#else
-#define AVX512_OVERLAY NULL
-#endif
-#ifdef OCT_HAVE_AVX512VNNI
-#define AVX512VNNI_OVERLAY oct_overlay_avx512vnni
-#else
-#define AVX512VNNI_OVERLAY NULL
-#endif
-#ifdef OCT_HAVE_NEON
-#define NEON_OVERLAY oct_overlay_neon
-#else
-#define NEON_OVERLAY NULL
-#endif
-#ifdef OCT_HAVE_NEONDOT
-#define NEONDOT_OVERLAY oct_overlay_neondot
-#else
-#define NEONDOT_OVERLAY NULL
-#endif
-
-typedef struct level {
-    oct_isa_level public;
-    size_t base;                        /* index of the weaker level it builds on; scalar: itself */
-    void (*overlay)(oct_kernels *table);
-} level;
-
 enum { SCALAR, AVX2, AVX512, AVX512VNNI, NEON, NEONDOT, LEVELS };
 
-static const level levels[LEVELS] = {
-    [SCALAR] = {{"scalar", "nothing", 0, true}, SCALAR, oct_overlay_scalar},
-    [AVX2] = {{"avx2", "AVX2, FMA", OCT_CPU_AVX2, AVX2_OVERLAY != NULL}, SCALAR, AVX2_OVERLAY},
-    [AVX512] = {{"avx512", "AVX-512 F, BW, DQ, VL", OCT_CPU_AVX2 | OCT_CPU_AVX512, AVX512_OVERLAY != NULL}, AVX2, AVX512_OVERLAY},
-    [AVX512VNNI] = {{"avx512vnni", "AVX-512 F, BW, DQ, VL, VNNI", OCT_CPU_AVX2 | OCT_CPU_AVX512 | OCT_CPU_AVX512VNNI,
-                     AVX512VNNI_OVERLAY != NULL}, AVX512, AVX512VNNI_OVERLAY},
-    [NEON] = {{"neon", "Advanced SIMD", OCT_CPU_NEON, NEON_OVERLAY != NULL}, SCALAR, NEON_OVERLAY},
-    [NEONDOT] = {{"neondot", "Advanced SIMD, dot product", OCT_CPU_NEON | OCT_CPU_DOTPROD, NEONDOT_OVERLAY != NULL}, NEON,
-                 NEONDOT_OVERLAY},
+enum {
+    NEEDS_AVX512 = OCT_CPU_AVX2 | OCT_CPU_AVX512,
+    NEEDS_AVX512VNNI = NEEDS_AVX512 | OCT_CPU_AVX512VNNI,
+    NEEDS_NEONDOT = OCT_CPU_NEON | OCT_CPU_DOTPROD
+};
+
+/* Weakest first. `compiled` is set by build_tables. */
+static oct_isa_level levels[LEVELS] = {
+    [SCALAR] = {"scalar", "nothing", 0, false},
+    [AVX2] = {"avx2", "AVX2, FMA", OCT_CPU_AVX2, false},
+    [AVX512] = {"avx512", "AVX-512 F, BW, DQ, VL", NEEDS_AVX512, false},
+    [AVX512VNNI] = {"avx512vnni", "AVX-512 F, BW, DQ, VL, VNNI", NEEDS_AVX512VNNI, false},
+    [NEON] = {"neon", "Advanced SIMD", OCT_CPU_NEON, false},
+    [NEONDOT] = {"neondot", "Advanced SIMD, dot product", NEEDS_NEONDOT, false},
+};
+
+/* The weaker level each one builds on: always an earlier one. */
+static const size_t bases[LEVELS] = {
+    [AVX2] = SCALAR, [AVX512] = AVX2, [AVX512VNNI] = AVX512, [NEON] = SCALAR, [NEONDOT] = NEON,
+};
+
+/* The Makefile says which ISA folders are in this build; a missing one has no overlay function to name. */
+static void (*const overlays[LEVELS])(oct_kernels *table) = {
+    [SCALAR] = oct_overlay_scalar,
+#ifdef OCT_HAVE_AVX2
+    [AVX2] = oct_overlay_avx2,
+#endif
+#ifdef OCT_HAVE_AVX512
+    [AVX512] = oct_overlay_avx512,
+#endif
+#ifdef OCT_HAVE_AVX512VNNI
+    [AVX512VNNI] = oct_overlay_avx512vnni,
+#endif
+#ifdef OCT_HAVE_NEON
+    [NEON] = oct_overlay_neon,
+#endif
+#ifdef OCT_HAVE_NEONDOT
+    [NEONDOT] = oct_overlay_neondot,
+#endif
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static oct_kernels tables[LEVELS];
 static uint32_t machine_features;       /* asked once: cpuid is slow in a virtual machine */
 
-/* `base` is always an earlier index, so one pass in order suffices. */
+static bool runs_here(size_t i) { return (levels[i].features & ~machine_features) == 0; }
+
 static void build_tables(void)
 {
     machine_features = oct_cpu_features();
     for (size_t i = 0; i < LEVELS; i++) {
-        if (levels[i].base != i)
-            tables[i] = tables[levels[i].base];
-        if (levels[i].overlay)
-            levels[i].overlay(&tables[i]);
-        tables[i].isa = levels[i].public.name;
+        levels[i].compiled = overlays[i] != NULL;
+        if (i != SCALAR)
+            tables[i] = tables[bases[i]];
+        if (overlays[i] && runs_here(i))
+            overlays[i](&tables[i]);
+        tables[i].isa = levels[i].name;
     }
 }
 
 size_t oct_isa_level_count(void) { return LEVELS; }
 
-const oct_isa_level *oct_isa_level_at(size_t index) { return index < LEVELS ? &levels[index].public : NULL; }
-
-static bool usable(const oct_isa_level *l, uint32_t allowed) { return l->compiled && (l->features & ~allowed) == 0; }
+const oct_isa_level *oct_isa_level_at(size_t index)
+{
+    pthread_once(&once, build_tables);
+    return index < LEVELS ? &levels[index] : NULL;
+}
 
 const oct_kernels *oct_kernels_get(const char *name, uint32_t mask)
 {
     pthread_once(&once, build_tables);
     const uint32_t allowed = machine_features & mask;
     for (size_t i = LEVELS; i-- > 0;) {                                   /* strongest first */
-        if (name && strcmp(name, levels[i].public.name) != 0)
+        if (name && strcmp(name, levels[i].name) != 0)
             continue;
-        if (usable(&levels[i].public, allowed))
+        if (levels[i].compiled && (levels[i].features & ~allowed) == 0)
             return &tables[i];
     }
     return NULL;

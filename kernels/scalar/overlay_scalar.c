@@ -2,10 +2,10 @@
  * written for; gemm_*_scalar.c has the same numbers as MR, NR, KR. */
 #include "scalar.h"
 
-static const oct_gemm_entry gemm_f32 = {oct_gemm_f32_scalar, 4, 8, 1, OCT_ELEM_F32, OCT_ELEM_F32, "scalar 4x8"};
-static const oct_gemm_entry gemm_u8s8 = {oct_gemm_u8s8_scalar, 4, 8, 4, OCT_ELEM_U8, OCT_ELEM_S8, "scalar 4x8"};
-static const oct_gemm_entry gemv_f32 = {oct_gemm_f32_scalar, 1, 8, 1, OCT_ELEM_F32, OCT_ELEM_F32, "scalar 1x8"};
-static const oct_gemm_entry gemv_u8s8 = {oct_gemm_u8s8_scalar, 1, 8, 4, OCT_ELEM_U8, OCT_ELEM_S8, "scalar 1x8"};
+static const oct_gemm_entry gemm_f32 = {oct_gemm_f32_scalar, 4, 8, 1, OCT_ELEM_F32, OCT_ELEM_F32, "scalar 4x8", 0};
+static const oct_gemm_entry gemm_u8s8 = {oct_gemm_u8s8_scalar, 4, 8, 4, OCT_ELEM_U8, OCT_ELEM_S8, "scalar 4x8", 0};
+static const oct_gemm_entry gemv_f32 = {oct_gemm_f32_scalar, 1, 8, 1, OCT_ELEM_F32, OCT_ELEM_F32, "scalar 1x8", 0};
+static const oct_gemm_entry gemv_u8s8 = {oct_gemm_u8s8_scalar, 1, 8, 4, OCT_ELEM_U8, OCT_ELEM_S8, "scalar 1x8", 0};
 
 static const oct_depthwise_entry depthwise_f32 = {
     oct_depthwise_accepts_scalar, oct_depthwise_f32_packed_bytes_scalar, oct_depthwise_f32_pack_scalar,
