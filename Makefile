@@ -18,8 +18,9 @@ ISAS_aarch64 := neon neondot
 FLAGS_avx2       := -mavx2 -mfma
 FLAGS_avx512     := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
 FLAGS_avx512vnni := $(FLAGS_avx512) -mavx512vnni
-FLAGS_neon       :=
-FLAGS_neondot    := -march=armv8.2-a+dotprod
+# gcc's scheduling before register allocation lengthens lifetimes until accumulators spill.
+FLAGS_neon       := $(if $(IS_GCC),-fno-schedule-insns)
+FLAGS_neondot    := $(FLAGS_neon) -march=armv8.2-a+dotprod
 # An ISA is built when this is its architecture and its folder has sources.
 ISAS     := $(foreach i,$(ISAS_$(ARCH)),$(if $(wildcard kernels/$(i)/*.c),$(i)))
 HAVE     := $(foreach i,$(ISAS),-DOCT_HAVE_$(shell echo $(i) | tr a-z A-Z))

@@ -1,0 +1,33 @@
+/* neon.h - the kernels of this folder, as overlay_neon.c puts them into the table. ARMv8.0: no dot products. */
+#ifndef OCT_NEON_H
+#define OCT_NEON_H
+
+#include "kernels.h"
+
+/* A loop over a fixed register tile: unrolled, so that the tile's array stays in registers. */
+#define OCT_UNROLLED _Pragma("GCC unroll 32")
+
+void oct_gemm_f32_neon(const oct_tile *tile);
+void oct_gemv_f32_neon(const oct_tile *tile);
+void oct_gemm_u8s8_neon(const oct_tile *tile);
+
+extern const oct_depthwise_entry oct_depthwise_f32_neon;
+extern const oct_depthwise_entry oct_depthwise_u8s8_neon;
+
+void oct_max_pool_f32_neon(const oct_pool_job *job);
+void oct_max_pool_u8_neon(const oct_pool_job *job);
+void oct_average_pool_f32_neon(const oct_pool_job *job);
+void oct_average_pool_u8_neon(const oct_pool_job *job);
+
+void oct_binary_f32_neon(const oct_binary_job *job);
+void oct_binary_u8_neon(const oct_binary_job *job);
+
+void oct_clamp_f32_neon(size_t n, const float *in, float lo, float hi, float *out);
+void oct_lut_u8_neon(size_t n, const uint8_t *in, const uint8_t table[256], uint8_t *out);
+void oct_quantize_f32_u8_neon(size_t n, const float *in, float inv_scale, int32_t zero, uint8_t *out);
+void oct_dequantize_u8_f32_neon(size_t n, const uint8_t *in, float scale, int32_t zero, float *out);
+void oct_requantize_u8_neon(size_t n, const uint8_t *in, int32_t in_zero, float mult, int32_t out_zero, uint8_t *out);
+void oct_widen_u8_s16_neon(size_t n, const uint8_t *in, int32_t zero, int16_t *out);
+void oct_minmax_f32_neon(size_t n, const float *in, float *lo, float *hi);
+
+#endif

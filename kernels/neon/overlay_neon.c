@@ -1,0 +1,49 @@
+/* overlay_neon.c - lays ARMv8.0 NEON over the scalar table. */
+#include "neon.h"
+
+static const oct_gemm_entry gemm_f32[] = {
+    {oct_gemm_f32_neon, 8, 8, 1, OCT_ELEM_F32, OCT_ELEM_F32, "neon 8x8", 0},
+    {0},
+};
+static const oct_gemm_entry gemv_f32[] = {
+    {oct_gemv_f32_neon, 1, 32, 1, OCT_ELEM_F32, OCT_ELEM_F32, "neon 1x32", 0},
+    {0},
+};
+static const oct_gemm_entry gemm_u8s8[] = {
+    {oct_gemm_u8s8_neon, 4, 4, 16, OCT_ELEM_U8, OCT_ELEM_S8, "neon 4x4", 128},
+    {0},
+};
+
+static void lay(oct_gemm_entry *list, const oct_gemm_entry *entries)
+{
+    do
+        *list++ = *entries;
+    while ((entries++)->fn);
+}
+
+void oct_overlay_neon(oct_kernels *table)
+{
+    lay(table->gemm_f32, gemm_f32);
+    lay(table->gemv_f32, gemv_f32);
+    lay(table->gemm_u8s8, gemm_u8s8);
+    lay(table->gemv_u8s8, gemm_u8s8);
+    /* The scalar depthwise kernel behind it takes what this one does not accept. */
+    table->depthwise_f32[1] = table->depthwise_f32[0];
+    table->depthwise_f32[0] = oct_depthwise_f32_neon;
+    table->depthwise_u8s8[1] = table->depthwise_u8s8[0];
+    table->depthwise_u8s8[0] = oct_depthwise_u8s8_neon;
+
+    table->max_pool_f32 = oct_max_pool_f32_neon;
+    table->max_pool_u8 = oct_max_pool_u8_neon;
+    table->average_pool_f32 = oct_average_pool_f32_neon;
+    table->average_pool_u8 = oct_average_pool_u8_neon;
+    table->binary_f32 = oct_binary_f32_neon;
+    table->binary_u8 = oct_binary_u8_neon;
+    table->clamp_f32 = oct_clamp_f32_neon;
+    table->lut_u8 = oct_lut_u8_neon;
+    table->quantize_f32_u8 = oct_quantize_f32_u8_neon;
+    table->dequantize_u8_f32 = oct_dequantize_u8_f32_neon;
+    table->requantize_u8 = oct_requantize_u8_neon;
+    table->widen_u8_s16 = oct_widen_u8_s16_neon;
+    table->minmax_f32 = oct_minmax_f32_neon;
+}

@@ -1,0 +1,13 @@
+/* neondot.h - the kernels of this folder: NEON with the ARMv8.2 dot product. */
+#ifndef OCT_NEONDOT_H
+#define OCT_NEONDOT_H
+
+#include "kernels.h"
+
+/* A loop over a fixed register tile: unrolled, so that the tile's array stays in registers. */
+#define OCT_UNROLLED _Pragma("GCC unroll 32")
+
+void oct_gemm_u8s8_neondot(const oct_tile *tile);
+void oct_gemv_u8s8_neondot(const oct_tile *tile);
+
+#endif

@@ -1,0 +1,19 @@
+/* overlay_neondot.c - lays the ARMv8.2 dot-product kernels over the NEON table. */
+#include "neondot.h"
+
+static const oct_gemm_entry gemm_u8s8[] = {
+    {oct_gemm_u8s8_neondot, 8, 8, 4, OCT_ELEM_U8, OCT_ELEM_S8, "neondot 8x8", 128},
+    {0},
+};
+static const oct_gemm_entry gemv_u8s8[] = {
+    {oct_gemv_u8s8_neondot, 1, 32, 4, OCT_ELEM_U8, OCT_ELEM_S8, "neondot 1x32", 128},
+    {0},
+};
+
+void oct_overlay_neondot(oct_kernels *table)
+{
+    for (int i = 0; i < 2; i++) {
+        table->gemm_u8s8[i] = gemm_u8s8[i];
+        table->gemv_u8s8[i] = gemv_u8s8[i];
+    }
+}
