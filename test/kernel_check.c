@@ -26,10 +26,13 @@ void report_fail(check_report *report, const char *format, ...)
 }
 
 const kernel_family kernel_families[] = {
-    {"gemm_f32", check_gemm_f32},           {"gemm_u8s8", check_gemm_u8s8},           {"gemv_f32", check_gemv_f32},
-    {"gemv_u8s8", check_gemv_u8s8},         {"depthwise_f32", check_depthwise_f32},   {"depthwise_u8s8", check_depthwise_u8s8},
+    {"gemm_f32", check_gemm_f32},           {"gemm_u8s8", check_gemm_u8s8},         {"gemv_f32", check_gemv_f32},
+    {"gemv_u8s8", check_gemv_u8s8},         {"depthwise_f32", check_depthwise_f32}, {"depthwise_u8s8", check_depthwise_u8s8},
+    {"pools", check_pools},                 {"binary", check_binary},               {"clamp", check_clamp},
+    {"lut", check_lut},                     {"quantize", check_quantize},           {"dequantize", check_dequantize},
+    {"requantize", check_requantize},       {"widen", check_widen},                 {"minmax", check_minmax},
+    {"softmax", check_softmax},             {"transpose", check_transpose},         {NULL, NULL},
 };
-const size_t kernel_family_count = sizeof kernel_families / sizeof kernel_families[0];
 
 const oct_kernels *tested_kernels(size_t index)
 {

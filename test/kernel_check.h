@@ -31,12 +31,12 @@ typedef struct kernel_family {
     kernel_checker *check;
 } kernel_family;
 
+/* Ended by a NULL name. */
 extern const kernel_family kernel_families[];
-extern const size_t kernel_family_count;
 
 kernel_checker check_gemm_f32, check_gemm_u8s8, check_gemv_f32, check_gemv_u8s8, check_depthwise_f32, check_depthwise_u8s8;
-kernel_checker check_pools, check_binary, check_clamp, check_lut, check_quantize, check_requantize, check_widen, check_minmax;
-kernel_checker check_softmax, check_transpose;
+kernel_checker check_pools, check_binary, check_clamp, check_lut, check_quantize, check_dequantize, check_requantize, check_widen;
+kernel_checker check_minmax, check_softmax, check_transpose;
 
 /* The levels to be tested, weakest first: those this machine can run, up to test_isa(). NULL after the last. */
 const oct_kernels *tested_kernels(size_t index);
