@@ -15,4 +15,27 @@ void oct_gemv_f32_avx2(const oct_tile *tile);
 void oct_gemv_f32_narrow_avx2(const oct_tile *tile);
 void oct_gemv_u8s8_avx2(const oct_tile *tile);
 
+/* elementwise_avx2.c, lut_u8_avx2.c, reduce_avx2.c */
+void oct_clamp_f32_avx2(size_t n, const float *in, float lo, float hi, float *out);
+void oct_quantize_f32_u8_avx2(size_t n, const float *in, float inv_scale, int32_t zero, uint8_t *out);
+void oct_dequantize_u8_f32_avx2(size_t n, const uint8_t *in, float scale, int32_t zero, float *out);
+void oct_requantize_u8_avx2(size_t n, const uint8_t *in, int32_t in_zero, float mult, int32_t out_zero, uint8_t *out);
+void oct_widen_u8_s16_avx2(size_t n, const uint8_t *in, int32_t zero, int16_t *out);
+void oct_lut_u8_avx2(size_t n, const uint8_t *in, const uint8_t table[256], uint8_t *out);
+void oct_minmax_f32_avx2(size_t n, const float *in, float *lo, float *hi);
+
+/* pool_f32_avx2.c, pool_u8_avx2.c */
+void oct_max_pool_f32_avx2(const oct_pool_job *job);
+void oct_average_pool_f32_avx2(const oct_pool_job *job);
+void oct_max_pool_u8_avx2(const oct_pool_job *job);
+void oct_average_pool_u8_avx2(const oct_pool_job *job);
+
+/* binary_avx2.c */
+void oct_binary_f32_avx2(const oct_binary_job *job);
+void oct_binary_u8_avx2(const oct_binary_job *job);
+
+/* transpose_avx2.c */
+void oct_transpose_x32_avx2(size_t rows, size_t cols, const void *in, size_t in_ld, void *out, size_t out_ld);
+void oct_transpose_x8_avx2(size_t rows, size_t cols, const void *in, size_t in_ld, void *out, size_t out_ld);
+
 #endif

@@ -10,17 +10,7 @@
 #ifndef OCT_EPILOGUE_AVX2_H
 #define OCT_EPILOGUE_AVX2_H
 
-#include <immintrin.h>
-#include <string.h>
-#include "kernels.h"
-
-#define OCT_INLINE static inline __attribute__((always_inline))
-/* Before a loop over a register tile. clang unrolls these by itself, but late if told to. */
-#ifdef __clang__
-#define UNROLLED
-#else
-#define UNROLLED _Pragma("GCC unroll 8")
-#endif
+#include "vector_avx2.h"
 
 enum { TILE_ROWS = 6, TILE_VECS = 2, TILE_COLUMNS = 8 * TILE_VECS };
 
@@ -48,16 +38,13 @@ OCT_INLINE void add_residual_u8(const oct_epilogue *e, __m256 x[][TILE_VECS], si
         UNROLLED
         for (size_t v = 0; v < TILE_VECS; v++)
             if (r < mr && v < vecs) {
-                const __m128i q = _mm_loadl_epi64((const __m128i *)(const void *)(residual + r * e->residual_ld + 8 * v));
+                const __m128i q = load_64(residual + r * e->residual_ld + 8 * v);
                 const __m256i centred = _mm256_sub_epi32(_mm256_cvtepu8_epi32(q), zero);
                 x[r][v] = _mm256_add_ps(x[r][v], _mm256_mul_ps(_mm256_cvtepi32_ps(centred), mult));
             }
 }
 
 /* ---------------------------------------------------------------------------------------------- clamp ---- */
-
-/* maxps and minps return their second operand when one is a NaN: a NaN becomes lo, as the contract wants. */
-OCT_INLINE __m256 clamp_ps(__m256 x, __m256 lo, __m256 hi) { return _mm256_min_ps(_mm256_max_ps(x, lo), hi); }
 
 OCT_INLINE void clamp_tile(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr, size_t vecs)
 {
@@ -83,59 +70,41 @@ OCT_INLINE void store_tile_f32(const oct_epilogue *e, __m256 x[][TILE_VECS], siz
                 _mm256_storeu_ps(out + r * e->out_ld + 8 * v, x[r][v]);
 }
 
-/* 32 rounded values of a row pair -> 32 bytes in order. cvtps rounds to nearest even; |x| < 2^31 (contract), so it cannot overflow.
- * packs saturates to s16 and adds saturates again: both are monotone and 0..255 lies inside, so the clamp to u8 gives the same answer as
- * on wide integers. The 256-bit packs work in each 128-bit lane, hence the order of 4-column groups and its repair (8-column tiles:
- * x0, x1 are two rows of 8 and x2, x3 two more):
- *
- *   packs(x0, x1)   | x0.0-3  x1.0-3 | x0.4-7  x1.4-7 |            s16
- *   packus(.., ..)  | x0.0-3 x1.0-3 x2.0-3 x3.0-3 | x0.4-7 x1.4-7 x2.4-7 x3.4-7 |   u8, one dword per group
- *   permute         | x0.0-7 x1.0-7 | x2.0-7 x3.0-7 |
- */
-OCT_INLINE __m256i quantize_32(const oct_epilogue *e, __m256 x0, __m256 x1, __m256 x2, __m256 x3)
-{
-    const __m256i zero = _mm256_set1_epi16((int16_t)e->out_zero);
-    const __m256i lo = _mm256_set1_epi8((char)e->qlo), hi = _mm256_set1_epi8((char)e->qhi);
-    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    const __m256i a = _mm256_packs_epi32(_mm256_cvtps_epi32(x0), _mm256_cvtps_epi32(x1));
-    const __m256i b = _mm256_packs_epi32(_mm256_cvtps_epi32(x2), _mm256_cvtps_epi32(x3));
-    const __m256i q = _mm256_packus_epi16(_mm256_adds_epi16(a, zero), _mm256_adds_epi16(b, zero));
-    const __m256i clamped = _mm256_min_epu8(_mm256_max_epu8(q, lo), hi);
-    return _mm256_permutevar8x32_epi32(clamped, order);
-}
-
 OCT_INLINE void store_tile_u8_16(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr)
 {
     uint8_t *out = e->out;
+    const u8_range range = u8_range_of(e->out_zero, e->qlo, e->qhi);
     UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r += 2) {
         if (r >= mr)
             break;
         const size_t s = r + 1 < mr ? r + 1 : r;      /* an odd last row is its own partner */
-        const __m256i q = quantize_32(e, x[r][0], x[r][1], x[s][0], x[s][1]);
-        _mm_storeu_si128((__m128i *)(void *)(out + r * e->out_ld), _mm256_castsi256_si128(q));
+        const __m256i q = in_order(round_u8(x[r][0], x[r][1], x[s][0], x[s][1], &range));
+        store_128(out + r * e->out_ld, _mm256_castsi256_si128(q));
         if (s != r)
-            _mm_storeu_si128((__m128i *)(void *)(out + s * e->out_ld), _mm256_extracti128_si256(q, 1));
+            store_128(out + s * e->out_ld, _mm256_extracti128_si256(q, 1));
     }
 }
 
 OCT_INLINE void store_tile_u8_8(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr)
 {
     uint8_t *out = e->out;
+    const u8_range range = u8_range_of(e->out_zero, e->qlo, e->qhi);
     UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r += 4) {
         if (r >= mr)
             break;
         const size_t left = mr - r < 4 ? mr - r : 4;
-        const __m256i q = quantize_32(e, x[r][0], x[r + (left > 1)][0], x[r + (left > 2 ? 2 : 0)][0], x[r + (left > 3 ? 3 : 0)][0]);
+        const size_t r1 = r + (left > 1 ? 1 : 0), r2 = r + (left > 2 ? 2 : 0), r3 = r + (left > 3 ? 3 : 0);
+        const __m256i q = in_order(round_u8(x[r][0], x[r1][0], x[r2][0], x[r3][0], &range));
         const __m128i low = _mm256_castsi256_si128(q), high = _mm256_extracti128_si256(q, 1);
-        _mm_storel_epi64((__m128i *)(void *)(out + r * e->out_ld), low);
+        store_64(out + r * e->out_ld, low);
         if (left > 1)
-            _mm_storel_epi64((__m128i *)(void *)(out + (r + 1) * e->out_ld), _mm_srli_si128(low, 8));
+            store_64(out + (r + 1) * e->out_ld, _mm_srli_si128(low, 8));
         if (left > 2)
-            _mm_storel_epi64((__m128i *)(void *)(out + (r + 2) * e->out_ld), high);
+            store_64(out + (r + 2) * e->out_ld, high);
         if (left > 3)
-            _mm_storel_epi64((__m128i *)(void *)(out + (r + 3) * e->out_ld), _mm_srli_si128(high, 8));
+            store_64(out + (r + 3) * e->out_ld, _mm_srli_si128(high, 8));
     }
 }
 

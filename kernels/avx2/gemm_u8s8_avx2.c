@@ -28,8 +28,6 @@ OCT_INLINE void load_rows(const oct_tile *tile, size_t tap, const int16_t *a[], 
             a[r] = (const int16_t *)tile->a[r * tile->a_stride + tap] + tile->a_offset;
 }
 
-OCT_INLINE __m256i load_s16(const int16_t *b) { return _mm256_loadu_si256((const __m256i *)(const void *)b); }
-
 OCT_INLINE __m256i broadcast_pair(const int16_t *a)
 {
     int32_t pair;
@@ -43,8 +41,8 @@ OCT_INLINE __m256i broadcast_last(const int16_t *a) { return _mm256_set1_epi32((
 /* acc += elements i, i + 1 (or only i, the last) of the rows times one group of the panel. */
 OCT_INLINE void step(__m256i acc[][TILE_VECS], const int16_t *const a[], size_t i, bool last, const int16_t *b, size_t mr, size_t vecs)
 {
-    const __m256i b0 = load_s16(b);
-    const __m256i b1 = vecs == 2 ? load_s16(b + 16) : b0;
+    const __m256i b0 = load_256(b);
+    const __m256i b1 = vecs == 2 ? load_256(b + 16) : b0;
     UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
         if (r < mr) {
@@ -66,7 +64,7 @@ OCT_INLINE void tile_s16(const oct_tile *tile, size_t mr, size_t vecs)
         UNROLLED
         for (size_t v = 0; v < TILE_VECS; v++)
             if (v < vecs)
-                acc[r][v] = _mm256_loadu_si256((const __m256i *)(const void *)(tile->e.acc_bias + 8 * v));
+                acc[r][v] = load_256(tile->e.acc_bias + 8 * v);
     /* sum over taps and k */
     for (size_t tap = 0; tap < tile->taps; tap++) {
         const int16_t *a[TILE_ROWS];

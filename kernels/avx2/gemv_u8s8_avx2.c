@@ -1,30 +1,39 @@
 /* gemv_u8s8_avx2.c - exact integer product of one row and a panel of 8 columns.
  *
- *   acc[c] = acc_bias[c] + sum over taps t, i < k of a[t][i] * b[t][i][c]              then requantisation (epilogue)
+ *   acc[c] = acc_bias[c] + sum over taps t, i < k of (a[t][i] - 128) * b[t][i][c]      then requantisation (epilogue)
  *
- * One row uses each weight once: the bound is the bytes of b, so the weights stay s8 in memory and are widened in registers. The row
- * is u8 as it is; its widening is shared by the 8 columns.
+ * One row uses each weight once. The weights stay s8 in memory, and the fewest instructions per weight win. Widening both sides to s16
+ * takes 6 per 32 products; with the row's sign moved to the weights it is 4:
  *
- *   panel, kr = 16:   | column 0: b[0..15] | column 1: b[0..15] | .. | column 7 |        128 bytes per group of 16
- *   a:   16 u8  ->  16 s16                            once per group
- *   b:   16 s8  ->  16 s16  vpmaddwd a  ->  8 s32     per column, added to acc[column]: 8 partial sums of that column
+ *   panel, kr = 32:   | column 0: b[0..31] | column 1: b[0..31] | .. | column 7 |        256 bytes per group of 32
+ *   a:   x = a - 128 (flip the top bit), and |x|                once per group, for all 8 columns
+ *   b:   vpsignb     b * sign(x)                                32 s8
+ *        vpmaddubsw  |x| * (b * sign(x)) = x * b, in pairs      16 s16
+ *        vpmaddwd 1  pairs of those                             8 s32, added to acc[column]: 8 partial sums of that column
  *
- * Ranges: 255 * 127 * 2 = 64,770 per pair; the sums are taken modulo 2^32 and the packer has proved that the final value fits.
- * Registers: 8 accumulators, the row, one product.
+ * The entry says a_shift = 128: acc_bias makes up for the 128 that is taken from every a.
+ *
+ * Ranges: b in [-127, 127], so -b fits s8. |x| <= 128 fits u8, x = 0 gives 0 either way. A pair is at most 2 * 128 * 127 = 32,512 <= 32,767
+ * in size: vpmaddubsw never saturates. The s32 sums are taken modulo 2^32 and the packer has proved that the final value fits.
+ *
+ * Registers: 8 accumulators, x, |x|, ones, one product.   Bound: the bytes of b from L3 or memory, vector instructions in L2.
+ * (A matrix product cannot use this: vpsignb would come on top for every row, and made it slower than s16; see gemm_u8s8_avx2.c.)
  */
 #include "avx2.h"
 #include "epilogue_avx2.h"
 
-enum { COLUMNS = 8, GROUP = 16 };
+enum { COLUMNS = 8, GROUP = 32 };
 
-OCT_INLINE __m128i load_16(const void *p) { return _mm_loadu_si128((const __m128i *)p); }
-
-/* acc += one group. */
-OCT_INLINE void step(__m256i acc[COLUMNS], __m256i a, const int8_t *b)
+/* acc += one group: 32 of the row against 8 columns. */
+OCT_INLINE void step(__m256i acc[COLUMNS], const uint8_t *a, const int8_t *b)
 {
+    const __m256i x = _mm256_xor_si256(load_256(a), _mm256_set1_epi8((char)0x80));
+    const __m256i size = _mm256_abs_epi8(x), ones = _mm256_set1_epi16(1);
     UNROLLED
-    for (size_t c = 0; c < COLUMNS; c++)
-        acc[c] = _mm256_add_epi32(acc[c], _mm256_madd_epi16(a, _mm256_cvtepi8_epi16(load_16(b + c * GROUP))));
+    for (size_t c = 0; c < COLUMNS; c++) {
+        const __m256i pairs = _mm256_maddubs_epi16(size, _mm256_sign_epi8(load_256(b + c * GROUP), x));
+        acc[c] = _mm256_add_epi32(acc[c], _mm256_madd_epi16(pairs, ones));
+    }
 }
 
 /* The 8 partial sums of each of 8 columns -> one sum per column, in order.
@@ -48,18 +57,18 @@ static void row_8(const oct_tile *tile)
         const uint8_t *a = (const uint8_t *)tile->a[tap] + tile->a_offset;
         size_t i = 0;
         for (; i + GROUP <= tile->k; i += GROUP, b += COLUMNS * GROUP)
-            step(acc, _mm256_cvtepu8_epi16(load_16(a + i)), b);
+            step(acc, a + i, b);
         if (i < tile->k) {
-            /* the row ends within the group; the panel holds zeros there */
+            /* the row ends within the group, where the panel holds zeros */
             uint8_t rest[GROUP] = {0};
             memcpy(rest, a + i, tile->k - i);
-            step(acc, _mm256_cvtepu8_epi16(load_16(rest)), b);
+            step(acc, rest, b);
             b += COLUMNS * GROUP;
         }
     }
-    /* start at the bias: here at the end, where there is one sum per column */
+    /* the bias comes last here: only now there is one sum per column */
     __m256i total[TILE_ROWS][TILE_VECS];
-    total[0][0] = _mm256_add_epi32(join(acc), _mm256_loadu_si256((const __m256i *)(const void *)tile->e.acc_bias));
+    total[0][0] = _mm256_add_epi32(join(acc), load_256(tile->e.acc_bias));
     finish_u8s8(&tile->e, total, 1, 1);
 }
 

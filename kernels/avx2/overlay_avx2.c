@@ -17,7 +17,7 @@ static void lay_products(oct_kernels *table)
         {.fn = oct_gemv_f32_narrow_avx2, .mr = 1, .nr = 8, .kr = 1, .a_elem = OCT_ELEM_F32, .b_elem = OCT_ELEM_F32, .name = "avx2 1x8"},
     };
     static const oct_gemm_entry gemv_u8s8[OCT_GEMM_VARIANTS + 1] = {
-        {.fn = oct_gemv_u8s8_avx2, .mr = 1, .nr = 8, .kr = 16, .a_elem = OCT_ELEM_U8, .b_elem = OCT_ELEM_S8, .name = "avx2 1x8"},
+        {.fn = oct_gemv_u8s8_avx2, .mr = 1, .nr = 8, .kr = 32, .a_elem = OCT_ELEM_U8, .b_elem = OCT_ELEM_S8, .name = "avx2 1x8", .a_shift = 128},
     };
     memcpy(table->gemm_f32, gemm_f32, sizeof(gemm_f32));
     memcpy(table->gemm_u8s8, gemm_u8s8, sizeof(gemm_u8s8));
@@ -28,4 +28,22 @@ static void lay_products(oct_kernels *table)
 void oct_overlay_avx2(oct_kernels *table)
 {
     lay_products(table);
+
+    table->max_pool_f32 = oct_max_pool_f32_avx2;
+    table->max_pool_u8 = oct_max_pool_u8_avx2;
+    table->average_pool_f32 = oct_average_pool_f32_avx2;
+    table->average_pool_u8 = oct_average_pool_u8_avx2;
+
+    table->binary_f32 = oct_binary_f32_avx2;
+    table->binary_u8 = oct_binary_u8_avx2;
+
+    table->clamp_f32 = oct_clamp_f32_avx2;
+    table->lut_u8 = oct_lut_u8_avx2;
+    table->quantize_f32_u8 = oct_quantize_f32_u8_avx2;
+    table->dequantize_u8_f32 = oct_dequantize_u8_f32_avx2;
+    table->requantize_u8 = oct_requantize_u8_avx2;
+    table->widen_u8_s16 = oct_widen_u8_s16_avx2;
+    table->minmax_f32 = oct_minmax_f32_avx2;
+    table->transpose_x32 = oct_transpose_x32_avx2;
+    table->transpose_x8 = oct_transpose_x8_avx2;
 }
