@@ -43,7 +43,7 @@ TOOL_OBJ   := $(call obj,$(TOOL_SRC)) $(SHARED_OBJ)
 BENCH_OBJ  := $(call obj,$(BENCH_SRC)) $(SHARED_OBJ)
 TEST_OBJ   := $(call obj,$(TEST_SRC)) $(SHARED_OBJ)
 
-.PHONY: all lib test demo asan tsan test-isas test-neon install clean help
+.PHONY: all lib test demo asan tsan test-isas test-old-x86 test-neon install clean help
 all: lib $(if $(TOOL_SRC),$(BUILD)/octet) $(if $(BENCH_SRC),$(BUILD)/octet-bench) $(EXAMPLES)
 lib: $(BUILD)/liboctet.a $(BUILD)/liboctet.so
 
@@ -52,6 +52,7 @@ help:
 	@echo "make test       build and run all tests"
 	@echo "make demo       the whole road on the in-tree model: import, quantize, evaluate, compare"
 	@echo "make test-isas  the tests once per instruction set this machine has"
+	@echo "make test-old-x86  the tests on an emulated CPU without AVX"
 	@echo "make test-neon  cross-build for aarch64, run the tests under qemu"
 	@echo "make asan tsan  the tests under the sanitizers"
 	@echo "make install    into PREFIX=$(PREFIX)"
@@ -103,6 +104,10 @@ tsan:
 test-isas: all $(BUILD)/octet-test
 	set -e; for isa in `$(BUILD)/octet-test --list-isas | sort -rn | cut -d" " -f2`; do \
 	    echo "== $$isa"; $(BUILD)/octet-test --isa $$isa $(TEST_ARGS); done
+
+# An x86 CPU without AVX: shows that no AVX instruction leaks into common code.
+test-old-x86: all $(BUILD)/octet-test
+	qemu-x86_64 -cpu Nehalem $(BUILD)/octet-test $(TEST_ARGS)
 
 # Cross-built for aarch64; qemu as an ARMv8.0 CPU without dotprod, and as one with everything.
 CROSS    ?= aarch64-linux-gnu-

@@ -1,0 +1,200 @@
+/* What the compiler made of the GEMM micro-kernels: no inner loop may store a vector register to the stack.
+ *
+ * Reads `objdump -d` of the object files beside the test program. An inner loop is the code from the target of a backward jump to that
+ * jump, with no other backward jump inside; it counts when it holds at least four multiply-adds. */
+#define _POSIX_C_SOURCE 200809L  /* popen */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+#define MAX_LINES 40000
+
+typedef struct line {
+    unsigned long address, target;   /* target: of a jump, else 0 */
+    bool multiply_add, spill;
+} line;
+
+static line lines[MAX_LINES];
+
+static bool starts_with(const char *text, const char *prefix) { return !strncmp(text, prefix, strlen(prefix)); }
+
+static bool is_multiply_add(const char *op)
+{
+    static const char *const ops[] = {"vfmadd", "vpdpbusd", "vpmaddwd", "vpmaddubsw", "fmla", "sdot", "smlal", "smull", "sadalp"};
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
+        if (starts_with(op, ops[i]))
+            return true;
+    return false;
+}
+
+/* x86: vmov* %ymm3,0x20(%rsp)      aarch64: str q3, [sp, #32]    stp q3, q4, [sp] */
+static bool is_spill(const char *op, const char *operands)
+{
+    const char *comma = strchr(operands, ',');
+    if (starts_with(op, "vmov") && (operands[1] == 'x' || operands[1] == 'y' || operands[1] == 'z'))
+        return comma && (strstr(comma, "(%rsp") || strstr(comma, "(%rbp"));
+    if (starts_with(op, "str") || starts_with(op, "stp"))
+        return operands[0] == 'q' && (strstr(operands, "[sp") || strstr(operands, "[x29"));
+    return false;
+}
+
+static bool is_jump(const char *op)
+{
+    return op[0] == 'j' || starts_with(op, "b.") || !strcmp(op, "b") || starts_with(op, "cb") || starts_with(op, "tb");
+}
+
+/* "  1a4:\tc5 fc 28 ... \tvmovaps %ymm0,%ymm1" */
+static bool parse(const char *text, line *out)
+{
+    char op[32] = "", operands[256] = "";
+    char *end;
+    *out = (line){.address = strtoul(text, &end, 16)};
+    if (*end != ':')
+        return false;
+    const char *code = strrchr(text, '\t');
+    /* aarch64 separates operands by a tab too: the mnemonic is the third field */
+    const char *first = strchr(text, '\t'), *second = first ? strchr(first + 1, '\t') : NULL;
+    if (!code || !second)
+        return false;
+    sscanf(second + 1, "%31s %255[^\n]", op, operands);
+    out->multiply_add = is_multiply_add(op);
+    out->spill = is_spill(op, operands);
+    const char *last = strrchr(operands, ',');
+    if (is_jump(op))
+        out->target = strtoul(last ? last + 1 : operands, NULL, 16);
+    return true;
+}
+
+static int find_line(int before, unsigned long address)
+{
+    for (int i = before; i >= 0; i--)
+        if (lines[i].address <= address)
+            return lines[i].address == address ? i : -1;
+    return -1;
+}
+
+/* Inner loops with four multiply-adds or more in [0, count); *spills counts those that spill. */
+static int inner_loops(int count, int *spills)
+{
+    int found = 0;
+    for (int end = 0; end < count; end++) {
+        if (!lines[end].target || lines[end].target > lines[end].address)
+            continue;
+        const int begin = find_line(end, lines[end].target);
+        int work = 0, spilled = 0;
+        bool innermost = begin >= 0;
+        for (int i = begin; innermost && i <= end; i++) {
+            work += lines[i].multiply_add;
+            spilled += lines[i].spill;
+            innermost = i == end || !lines[i].target || lines[i].target > lines[i].address;
+        }
+        if (innermost && work >= 4) {
+            found++;
+            *spills += spilled > 0;
+        }
+    }
+    return found;
+}
+
+/* Disassembles one object file. Sections begin again at address 0, so each is searched by itself. */
+static int search(const char *objdump, const char *path, int *spills)
+{
+    char command[1280], text[512];
+    snprintf(command, sizeof command, "%s -d '%s' 2>/dev/null", objdump, path);
+    FILE *pipe = popen(command, "r");
+    int count = 0, found = 0;
+    while (pipe && fgets(text, sizeof text, pipe)) {
+        if (starts_with(text, "Disassembly of section")) {
+            found += inner_loops(count, spills);
+            count = 0;
+        }
+        if (count < MAX_LINES && parse(text, &lines[count]))
+            count++;
+    }
+    found += inner_loops(count, spills);
+    if (pipe)
+        pclose(pipe);
+    return found;
+}
+
+static const char *working_objdump(void)
+{
+#if defined(__aarch64__)
+    static const char *const names[] = {"aarch64-linux-gnu-objdump", "objdump"};
+#else
+    static const char *const names[] = {"objdump", "x86_64-linux-gnu-objdump"};
+#endif
+    char command[128];
+    for (int i = 0; i < 2; i++) {
+        snprintf(command, sizeof command, "%s --version >/dev/null 2>&1", names[i]);
+        if (system(command) == 0)
+            return names[i];
+    }
+    return NULL;
+}
+
+static bool optimized_build(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return false;
+#elif defined(__has_feature)
+    return !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
+#else
+    return true;
+#endif
+}
+
+static void no_spills_in_gemm(void)
+{
+    static const char *const kernels[] = {
+        "avx2/gemm_f32_avx2",     "avx2/gemm_u8s8_avx2",     "avx512/gemm_f32_avx512",       "avx512/gemm_u8s8_avx512",
+        "avx512vnni/gemm_u8s8_avx512vnni", "neon/gemm_f32_neon", "neon/gemm_u8s8_neon", "neondot/gemm_u8s8_neondot",
+    };
+    const char *objdump = working_objdump();
+    if (!objdump || !optimized_build()) {
+        test_skip(objdump ? "sanitizers change the code" : "objdump is not installed");
+        return;
+    }
+    int files = 0;
+    for (int i = 0; i < TEST_COUNT(kernels); i++) {
+        char path[1024];
+        snprintf(path, sizeof path, "%s/obj/kernels/%s.o", test_build_dir(), kernels[i]);
+        if (access(path, R_OK) != 0)
+            continue;
+        int spills = 0;
+        const int loops = search(objdump, path, &spills);
+        CHECK_MSG(loops > 0, "%s: no inner loop found", path);
+        CHECK_MSG(spills == 0, "%s: %d of %d inner loops store vector registers to the stack", path, spills, loops);
+        files++;
+    }
+    CHECK(files > 0);
+}
+
+/* The reader itself: a loop with a spill is found, one without is not. */
+static void reader_finds_spills(void)
+{
+    static const char *const code[] = {
+        "  10:\tc5\tvmovups (%rdi),%ymm1",           "  14:\tc5\tvfmadd231ps %ymm1,%ymm2,%ymm3", "  18:\tc5\tvfmadd231ps %ymm1,%ymm2,%ymm4",
+        "  1c:\tc5\tvfmadd231ps %ymm1,%ymm2,%ymm5", "  20:\tc5\tvmovaps %ymm3,0x20(%rsp)",       "  24:\tc5\tvfmadd231ps %ymm1,%ymm2,%ymm6",
+        "  28:\t75\tjne    10 <kernel+0x10>",
+    };
+    int count = 0, spills = 0;
+    for (int i = 0; i < TEST_COUNT(code); i++)
+        count += parse(code[i], &lines[count]);
+    CHECK(count == TEST_COUNT(code) && inner_loops(count, &spills) == 1 && spills == 1);
+    lines[4].spill = false;
+    spills = 0;
+    CHECK(inner_loops(count, &spills) == 1 && spills == 0);
+    line arm;
+    CHECK(parse("  b0:\t3d8007e3 \tstr\tq3, [sp, #16]", &arm) && arm.spill);
+    CHECK(parse("  b4:\t54fffe81 \tb.ne\t98 <kernel+0x20>  // b.any", &arm) && arm.target == 0x98);
+}
+
+static const test_case cases[] = {
+    {"no_spills_in_gemm", no_spills_in_gemm},
+    {"reader_finds_spills", reader_finds_spills},
+};
+static void __attribute__((constructor)) add_suite(void) { test_register("disassembly", cases, TEST_COUNT(cases)); }
