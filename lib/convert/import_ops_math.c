@@ -1,0 +1,269 @@
+/* import_ops_math.c - element functions, arithmetic with broadcasting, reductions, softmax. */
+#include <math.h>
+#include <string.h>
+
+#include "import_context.h"
+
+/* ------------------------------------------------------------------------------------- functions of one ---- */
+
+/* The constants a function has where its attributes are left out (ONNX operator reference). */
+static void default_constants(oct_fn fn, float *alpha, float *beta)
+{
+    *alpha = *beta = 0;
+    switch (fn) {
+    case OCT_FN_CLAMP: *beta = INFINITY; break;   /* Relu */
+    case OCT_FN_LEAKY_RELU: *alpha = 0.01f; break;
+    case OCT_FN_ELU: *alpha = 1.0f; break;
+    case OCT_FN_HARD_SIGMOID: *alpha = 0.2f; *beta = 0.5f; break;
+    default: break;
+    }
+}
+
+static oct_status lower_unary(oct_import *im)
+{
+    const oct_fn fn = (oct_fn)im->row->variant;
+    float alpha, beta;
+    int y;
+    default_constants(fn, &alpha, &beta);
+    alpha = oct_import_float(im, "alpha", alpha);
+    beta = oct_import_float(im, "beta", beta);
+    OCT_TRY(oct_import_unary(im, "", fn, alpha, beta, im->in[0], &y));
+    oct_import_set_output(im, 0, y);
+    return OCT_OK;
+}
+
+static oct_status lower_gelu(oct_import *im)
+{
+    const char *mode = oct_import_string(im, "approximate", "none");
+    if (strcmp(mode, "none") != 0)
+        return oct_fail(OCT_ERR_UNSUPPORTED, "approximate \"%s\" is not supported; \"none\" is", mode);
+    return lower_unary(im);
+}
+
+/* Opset 6 has the bounds as attributes, opset 11 as inputs. */
+static oct_status lower_clip(oct_import *im)
+{
+    double low, high;
+    int y;
+    OCT_TRY(oct_import_scalar_in(im, 1, (double)oct_import_float(im, "min", -INFINITY), &low));
+    OCT_TRY(oct_import_scalar_in(im, 2, (double)oct_import_float(im, "max", INFINITY), &high));
+    OCT_TRY(oct_import_unary(im, "", OCT_FN_CLAMP, (float)low, (float)high, im->in[0], &y));
+    oct_import_set_output(im, 0, y);
+    return OCT_OK;
+}
+
+/* ------------------------------------------------------------------------------------- functions of two ---- */
+
+static oct_status lower_binary(oct_import *im)
+{
+    int y;
+    OCT_TRY(oct_import_binary(im, "", (oct_binary_fn)im->row->variant, im->in[0], im->in[1], &y));
+    oct_import_set_output(im, 0, y);
+    return OCT_OK;
+}
+
+/* The exponent may be of another type than the base. */
+static oct_status lower_pow(oct_import *im)
+{
+    int exponent = im->in[1], y;
+    if (oct_import_dtype(im, im->in[0]) == OCT_F32)
+        OCT_TRY(oct_import_to_float(im, ".exponent", exponent, &exponent));
+    OCT_TRY(oct_import_binary(im, "", OCT_BINARY_POW, im->in[0], exponent, &y));
+    oct_import_set_output(im, 0, y);
+    return OCT_OK;
+}
+
+/* Sum, Min, Max of any number of inputs, one after the other. */
+static oct_status chain(oct_import *im, int *y)
+{
+    *y = im->in[0];
+    for (int i = 1; i < im->node->in_count; i++) {
+        if (!oct_import_has(im, i))
+            return oct_fail(OCT_ERR_FORMAT, "input %d is missing", i);
+        OCT_TRY(
+            oct_import_binary(im, i == im->node->in_count - 1 ? "" : ".part", (oct_binary_fn)im->row->variant, *y, im->in[i], y));
+    }
+    return OCT_OK;
+}
+
+static oct_status lower_variadic(oct_import *im)
+{
+    int y;
+    OCT_TRY(chain(im, &y));
+    oct_import_set_output(im, 0, y);
+    return OCT_OK;
+}
+
+static oct_status lower_mean(oct_import *im)
+{
+    int y, count;
+    OCT_TRY(chain(im, &y));
+    if (im->node->in_count > 1) {
+        OCT_TRY(oct_import_number(im, ".count", (float)im->node->in_count, &count));
+        OCT_TRY(oct_import_binary(im, ".mean", OCT_BINARY_DIV, y, count, &y));
+    }
+    oct_import_set_output(im, 0, y);
+    return OCT_OK;
+}
+
+/* PRelu: max(x, 0) + slope * min(x, 0); the slope broadcasts to x. */
+static oct_status lower_prelu(oct_import *im)
+{
+    const oct_shape shape = oct_import_shape(im, im->in[0]);
+    int above, below, y;
+    OCT_TRY(oct_import_unary(im, ".above", OCT_FN_CLAMP, 0, INFINITY, im->in[0], &above));
+    OCT_TRY(oct_import_unary(im, ".below", OCT_FN_CLAMP, -INFINITY, 0, im->in[0], &below));
+    OCT_TRY(oct_import_binary(im, ".slope", OCT_BINARY_MUL, below, im->in[1], &below));
+    OCT_TRY(oct_import_binary(im, "", OCT_BINARY_ADD, above, below, &y));
+    const oct_shape out = oct_import_shape(im, y);
+    if (!oct_shape_equal(&shape, &out))
+        return oct_fail(OCT_ERR_FORMAT, "the slope must broadcast to the input's shape");
+    oct_import_set_output(im, 0, y);
+    return OCT_OK;
+}
+
+/* -------------------------------------------------------------------------------------------- reductions ---- */
+
+/* The axes as a bit set; *given is false for none at all. */
+static oct_status read_axes(const oct_import *im, int rank, uint32_t *axes, bool *given)
+{
+    oct_import_list list;
+    OCT_TRY(oct_import_list_attr(im, "axes", &list));
+    if (!list.given)
+        OCT_TRY(oct_import_list_in(im, 1, &list));
+    *axes = 0;
+    *given = list.count > 0;
+    for (int i = 0; i < list.count; i++) {
+        const int axis = oct_axis(list.v[i], rank);
+        if (axis < 0)
+            return oct_fail(OCT_ERR_FORMAT, "axis %lld outside rank %d", (long long)list.v[i], rank);
+        *axes |= 1u << axis;
+    }
+    return OCT_OK;
+}
+
+static oct_status lower_reduce(oct_import *im)
+{
+    const int rank = oct_import_shape(im, im->in[0]).rank;
+    uint32_t axes;
+    bool given, keep, noop;
+    int y = im->in[0];
+    OCT_TRY(read_axes(im, rank, &axes, &given));
+    OCT_TRY(oct_import_flag(im, "keepdims", true, &keep));
+    OCT_TRY(oct_import_flag(im, "noop_with_empty_axes", false, &noop));
+    if (!given && !noop)
+        axes = (1u << rank) - 1;
+    if (axes != 0)
+        OCT_TRY(oct_import_reduce(im, "", (oct_reduce_fn)im->row->variant, axes, keep, y, &y));
+    oct_import_set_output(im, 0, y);
+    return OCT_OK;
+}
+
+/* ----------------------------------------------------------------------------------------------- softmax ---- */
+
+/* Since opset 13 along one axis, by default the last. */
+static oct_status lower_softmax(oct_import *im)
+{
+    const int rank = oct_import_shape(im, im->in[0]).rank;
+    const int64_t number = oct_import_int(im, "axis", -1);
+    const int axis = oct_axis(number, rank);
+    int y;
+    if (axis < 0)
+        return oct_fail(OCT_ERR_FORMAT, "axis %lld outside rank %d", (long long)number, rank);
+    const oct_attrs attrs = {.softmax = {axis, im->row->variant}};
+    OCT_TRY(oct_import_emit(im, OCT_OP_SOFTMAX, "", &attrs, im->in, 1, &y));
+    oct_import_set_output(im, 0, y);
+    return OCT_OK;
+}
+
+/* Before, over all axes from `axis` (by default 1) on, as if they were one. */
+static oct_status lower_softmax_of_rest(oct_import *im)
+{
+    const oct_shape shape = oct_import_shape(im, im->in[0]);
+    const int64_t number = oct_import_int(im, "axis", 1);
+    const int axis = number == shape.rank ? shape.rank : oct_axis(number, shape.rank);
+    if (axis < 0)
+        return oct_fail(OCT_ERR_FORMAT, "axis %lld outside rank %d", (long long)number, shape.rank);
+    const oct_shape matrix = {2, {oct_shape_product(&shape, 0, axis), oct_shape_product(&shape, axis, shape.rank)}};
+    const bool last = axis == shape.rank - 1;
+    const oct_attrs attrs = {.softmax = {last ? axis : 1, im->row->variant}};
+    int y = im->in[0];
+    if (!last)
+        OCT_TRY(oct_import_reshape(im, ".matrix", &matrix, y, &y));
+    OCT_TRY(oct_import_emit(im, OCT_OP_SOFTMAX, "", &attrs, &y, 1, &y));
+    OCT_TRY(oct_import_reshape(im, ".shape", &shape, y, &y));
+    oct_import_set_output(im, 0, y);
+    return OCT_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------- table ---- */
+
+#define UNARY(list) .min_in = 1, .max_in = 1, .max_out = 1, .attributes = list, .lower = lower_unary
+#define BINARY .min_in = 2, .max_in = 2, .max_out = 1, .attributes = "", .lower = lower_binary
+#define VARIADIC .min_in = 1, .max_in = -1, .max_out = 1, .attributes = "", .lower = lower_variadic
+/* Axes as an attribute, or as an input. */
+#define REDUCE_ATTR .min_in = 1, .max_in = 1, .max_out = 1, .attributes = "axes:I keepdims:i", .lower = lower_reduce
+#define REDUCE_INPUT .min_in = 1, .max_in = 2, .max_out = 1, .constants = 2, .attributes = "keepdims:i noop_with_empty_axes:i", \
+                     .lower = lower_reduce
+#define SOFTMAX(function) .min_in = 1, .max_in = 1, .max_out = 1, .attributes = "axis:i", .lower = function
+
+static const oct_import_row rows[] = {
+    {.op = "Relu", .since = 6, UNARY(""), .variant = OCT_FN_CLAMP},
+    {.op = "LeakyRelu", .since = 6, UNARY("alpha:f"), .variant = OCT_FN_LEAKY_RELU},
+    {.op = "Elu", .since = 6, UNARY("alpha:f"), .variant = OCT_FN_ELU},
+    {.op = "Sigmoid", .since = 6, UNARY(""), .variant = OCT_FN_SIGMOID},
+    {.op = "HardSigmoid", .since = 6, UNARY("alpha:f beta:f"), .variant = OCT_FN_HARD_SIGMOID},
+    {.op = "HardSwish", .since = 14, UNARY(""), .variant = OCT_FN_HARD_SWISH},
+    {.op = "Tanh", .since = 6, UNARY(""), .variant = OCT_FN_TANH},
+    {.op = "Erf", .since = 9, UNARY(""), .variant = OCT_FN_ERF},
+    {.op = "Exp", .since = 6, UNARY(""), .variant = OCT_FN_EXP},
+    {.op = "Log", .since = 6, UNARY(""), .variant = OCT_FN_LOG},
+    {.op = "Sqrt", .since = 6, UNARY(""), .variant = OCT_FN_SQRT},
+    {.op = "Reciprocal", .since = 6, UNARY(""), .variant = OCT_FN_RECIPROCAL},
+    {.op = "Abs", .since = 6, UNARY(""), .variant = OCT_FN_ABS},
+    {.op = "Neg", .since = 6, UNARY(""), .variant = OCT_FN_NEG},
+    {.op = "Gelu",
+     .since = 20,
+     .min_in = 1,
+     .max_in = 1,
+     .max_out = 1,
+     .attributes = "approximate:s",
+     .lower = lower_gelu,
+     .variant = OCT_FN_GELU},
+    {.op = "Clip", .since = 6, .min_in = 1, .max_in = 1, .max_out = 1, .attributes = "min:f max:f", .lower = lower_clip},
+    {.op = "Clip", .since = 11, .min_in = 1, .max_in = 3, .max_out = 1, .constants = 6, .attributes = "", .lower = lower_clip},
+
+    {.op = "Add", .since = 7, BINARY, .variant = OCT_BINARY_ADD},
+    {.op = "Sub", .since = 7, BINARY, .variant = OCT_BINARY_SUB},
+    {.op = "Mul", .since = 7, BINARY, .variant = OCT_BINARY_MUL},
+    {.op = "Div", .since = 7, BINARY, .variant = OCT_BINARY_DIV},
+    {.op = "Pow", .since = 7, .min_in = 2, .max_in = 2, .max_out = 1, .attributes = "", .lower = lower_pow},
+    {.op = "PRelu", .since = 7, .min_in = 2, .max_in = 2, .max_out = 1, .preferred = 2, .attributes = "", .lower = lower_prelu},
+    {.op = "Sum", .since = 6, VARIADIC, .variant = OCT_BINARY_ADD},
+    {.op = "Min", .since = 6, VARIADIC, .variant = OCT_BINARY_MIN},
+    {.op = "Max", .since = 6, VARIADIC, .variant = OCT_BINARY_MAX},
+    {.op = "Mean",
+     .since = 6,
+     .min_in = 1,
+     .max_in = -1,
+     .max_out = 1,
+     .attributes = "",
+     .lower = lower_mean,
+     .variant = OCT_BINARY_ADD},
+
+    {.op = "ReduceMean", .since = 1, REDUCE_ATTR, .variant = OCT_REDUCE_MEAN},
+    {.op = "ReduceMean", .since = 18, REDUCE_INPUT, .variant = OCT_REDUCE_MEAN},
+    {.op = "ReduceSum", .since = 1, REDUCE_ATTR, .variant = OCT_REDUCE_SUM},
+    {.op = "ReduceSum", .since = 13, REDUCE_INPUT, .variant = OCT_REDUCE_SUM},
+    {.op = "ReduceMax", .since = 1, REDUCE_ATTR, .variant = OCT_REDUCE_MAX},
+    {.op = "ReduceMax", .since = 18, REDUCE_INPUT, .variant = OCT_REDUCE_MAX},
+    {.op = "ReduceMin", .since = 1, REDUCE_ATTR, .variant = OCT_REDUCE_MIN},
+    {.op = "ReduceMin", .since = 18, REDUCE_INPUT, .variant = OCT_REDUCE_MIN},
+
+    {.op = "Softmax", .since = 1, SOFTMAX(lower_softmax_of_rest), .variant = 0},
+    {.op = "Softmax", .since = 13, SOFTMAX(lower_softmax), .variant = 0},
+    {.op = "LogSoftmax", .since = 1, SOFTMAX(lower_softmax_of_rest), .variant = 1},
+    {.op = "LogSoftmax", .since = 13, SOFTMAX(lower_softmax), .variant = 1},
+};
+
+const oct_import_table oct_import_math_ops = {rows, (int)(sizeof rows / sizeof rows[0])};
