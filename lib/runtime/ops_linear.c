@@ -1,0 +1,135 @@
+/* conv and dense: a node's attributes and values become an oct_conv. */
+#include <stdio.h>
+
+#include "conv.h"
+#include "ops_table.h"
+#include "status.h"
+
+typedef struct linear_state {
+    oct_conv conv;
+    oct_conv_call call;
+    const oct_kernels *kernels;
+    oct_keeper *keeper;
+} linear_state;
+
+static size_t size_of(int64_t number) { return (size_t)number; }
+
+static oct_conv_shape conv_shape(const oct_setup *setup, const oct_step *step)
+{
+    const oct_conv_attrs *a = &step->node->attrs.conv;
+    const oct_shape *x = &oct_input_of(setup, step, 0)->shape, *y = &oct_output_of(setup, step)->shape;
+    return (oct_conv_shape){
+        .batch = size_of(x->dims[0]), .in_h = size_of(x->dims[1]), .in_w = size_of(x->dims[2]), .in_c = size_of(x->dims[3]),
+        .out_h = size_of(y->dims[1]), .out_w = size_of(y->dims[2]), .out_c = size_of(y->dims[3]),
+        .kernel_h = size_of(a->kernel[0]), .kernel_w = size_of(a->kernel[1]),
+        .stride_h = size_of(a->stride[0]), .stride_w = size_of(a->stride[1]),
+        .dilation_h = size_of(a->dilation[0]), .dilation_w = size_of(a->dilation[1]),
+        .pad_top = size_of(a->pad[0]), .pad_left = size_of(a->pad[1]), .groups = size_of(a->groups),
+    };
+}
+
+/* All leading dimensions are pixels of one row. */
+static oct_conv_shape dense_shape(const oct_setup *setup, const oct_step *step)
+{
+    const oct_shape *x = &oct_input_of(setup, step, 0)->shape, *w = &oct_input_of(setup, step, OCT_IN_W)->shape;
+    const size_t pixels = size_of(oct_shape_product(x, 0, x->rank - 1));
+    return (oct_conv_shape){
+        .batch = 1, .in_h = 1, .in_w = pixels, .in_c = size_of(w->dims[1]), .out_h = 1, .out_w = pixels, .out_c = size_of(w->dims[0]),
+        .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1, .groups = 1,
+    };
+}
+
+static oct_status check_types(const oct_setup *setup, const oct_step *step)
+{
+    const oct_dtype out = oct_output_of(setup, step)->dtype;
+    if (!oct_value_is_constant(oct_input_of(setup, step, OCT_IN_W)))
+        return oct_fail(OCT_ERR_UNSUPPORTED, "its weights are no constant");
+    if (oct_has_input(step, OCT_IN_BIAS) && !oct_value_is_constant(oct_input_of(setup, step, OCT_IN_BIAS)))
+        return oct_fail(OCT_ERR_UNSUPPORTED, "its bias is no constant");
+    if (out != OCT_F32 && out != OCT_U8)
+        return oct_fail(OCT_ERR_UNSUPPORTED, "its output cannot be %s", oct_dtype_name(out));
+    if (oct_has_input(step, OCT_IN_RESIDUAL) && oct_input_of(setup, step, OCT_IN_RESIDUAL)->dtype != out)
+        return oct_fail(OCT_ERR_UNSUPPORTED, "its residual is %s and its output %s; they must be the same",
+                        oct_dtype_name(oct_input_of(setup, step, OCT_IN_RESIDUAL)->dtype), oct_dtype_name(out));
+    return OCT_OK;
+}
+
+static oct_linear_desc describe(const oct_setup *setup, const oct_step *step)
+{
+    const oct_value *x = oct_input_of(setup, step, 0), *w = oct_input_of(setup, step, OCT_IN_W), *y = oct_output_of(setup, step);
+    oct_linear_desc desc = {
+        .kernels = setup->kernels, .u8 = x->dtype == OCT_U8, .weights = w->data, .x_scale = x->scale,
+        .x_zero = x->dtype == OCT_U8 ? x->zero_point : 0, .w_scale = w->channel_scale, .out_u8 = y->dtype == OCT_U8,
+        .y_scale = y->scale, .y_zero = y->zero_point, .act = &step->node->act,
+    };
+    if (oct_has_input(step, OCT_IN_BIAS)) {
+        const void *bias = oct_input_of(setup, step, OCT_IN_BIAS)->data;
+        if (desc.u8)
+            desc.bias_units = bias;
+        else
+            desc.bias = bias;
+    }
+    if (oct_has_input(step, OCT_IN_RESIDUAL)) {
+        const oct_value *residual = oct_input_of(setup, step, OCT_IN_RESIDUAL);
+        desc.residual = true;
+        desc.residual_scale = residual->scale;
+        desc.residual_zero = residual->zero_point;
+    }
+    return desc;
+}
+
+static oct_status prepare_linear(const oct_setup *setup, oct_step *step, const oct_conv_shape *shape)
+{
+    oct_status status;
+    OCT_TRY(check_types(setup, step));
+    linear_state *state = oct_step_keep(setup, 1, sizeof *state, &status);
+    OCT_TRY(status);
+    const oct_linear_desc desc = describe(setup, step);
+    OCT_TRY(oct_conv_prepare(shape, &desc, setup->keeper, &state->conv));
+    state->kernels = setup->kernels;
+    state->keeper = setup->keeper;
+    state->call.conv = &state->conv;
+    step->state = state;
+    step->scratch_bytes = oct_conv_scratch(&state->conv, setup->threads);
+    step->algo = oct_conv_algo_name(&state->conv);
+    oct_linear_kernel_name(&state->conv.linear, step->kernel, sizeof step->kernel);
+    return OCT_OK;
+}
+
+static oct_status prepare_conv(const oct_setup *setup, oct_step *step)
+{
+    const oct_conv_shape shape = conv_shape(setup, step);
+    return prepare_linear(setup, step, &shape);
+}
+
+static oct_status prepare_dense(const oct_setup *setup, oct_step *step)
+{
+    const oct_conv_shape shape = dense_shape(setup, step);
+    return prepare_linear(setup, step, &shape);
+}
+
+static oct_status bind_linear(oct_step *step)
+{
+    linear_state *state = step->state;
+    oct_conv_call *call = &state->call;
+    call->in = step->in[OCT_IN_X];
+    call->residual = oct_has_input(step, OCT_IN_RESIDUAL) ? step->in[OCT_IN_RESIDUAL] : NULL;
+    call->out = step->out;
+    call->scratch = step->scratch;
+    if (state->conv.pointers > 0) {
+        call->pointers = oct_keep(state->keeper, state->conv.pointers, sizeof *call->pointers);
+        if (!call->pointers)
+            return oct_fail_memory(state->conv.pointers * sizeof *call->pointers);
+    }
+    oct_conv_connect(call);
+    return OCT_OK;
+}
+
+static void run_linear(oct_step *step, oct_pool *pool)
+{
+    const linear_state *state = step->state;
+    oct_conv_execute(&state->call, state->kernels, pool);
+}
+
+const oct_runtime_op oct_run_conv = {.op = OCT_OP_CONV, .prepare = prepare_conv, .bind = bind_linear, .run = run_linear};
+const oct_runtime_op oct_run_dense = {.op = OCT_OP_DENSE, .prepare = prepare_dense, .bind = bind_linear, .run = run_linear};

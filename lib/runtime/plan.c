@@ -1,0 +1,243 @@
+/* Planning memory. Finding the smallest arena is NP-hard (dynamic storage allocation); first-fit in the order of falling size comes
+ * within a few per cent of the bound on real networks: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference",
+ * 2020. Three orders are tried and the smallest arena is kept. */
+#include "plan.h"
+
+#include <stdlib.h>
+
+#include "memory.h"
+#include "ops.h"
+#include "status.h"
+
+static bool lies_in_arena(const oct_graph *graph, int value) { return !oct_value_is_constant(&graph->values[value]); }
+
+static int max_int(int a, int b) { return a > b ? a : b; }
+
+/* --------------------------------------------------------------------------------------------- lifetimes ---- */
+
+/* Each value by itself. An input is written before the first step and kept for ever, for the next run may not set it again. */
+static void find_lifetimes(const oct_graph *graph, oct_place *values)
+{
+    for (int v = 0; v < graph->value_count; v++) {
+        values[v] = (oct_place){.root = v, .first = max_int(graph->values[v].producer, 0)};
+        values[v].last = values[v].first;
+        values[v].bytes = lies_in_arena(graph, v) ? oct_align_up(oct_value_bytes(&graph->values[v])) : 0;
+    }
+    for (int n = 0; n < graph->node_count; n++)
+        for (int i = 0; i < graph->nodes[n].in_count; i++)
+            if (graph->nodes[n].in[i] >= 0)
+                values[graph->nodes[n].in[i]].last = n;
+    for (int i = 0; i < graph->input_count; i++) {
+        values[graph->inputs[i]].first = 0;
+        values[graph->inputs[i]].last = graph->node_count;
+    }
+    for (int i = 0; i < graph->output_count; i++)
+        values[graph->outputs[i]].last = graph->node_count;
+}
+
+/* A root that has moved into another's place leaves a chain behind it. */
+static int final_root(const oct_place *values, int value)
+{
+    while (values[value].root != value)
+        value = values[value].root;
+    return value;
+}
+
+/* `value`, a root, moves into the place of `into`, which then lives as long as both. */
+static void share(oct_place *values, int value, int into)
+{
+    const int root = final_root(values, into);
+    values[root].last = max_int(values[root].last, values[value].last);
+    values[value].root = root;
+}
+
+/* First all views, so that a root's lifetime covers every view of it before anything is computed in place. */
+static void share_views(const oct_graph *graph, oct_place *values)
+{
+    for (int n = 0; n < graph->node_count; n++)
+        if (oct_runtime_op_of(graph->nodes[n].op)->sharing == OCT_SHARE_VIEW)
+            share(values, graph->nodes[n].out[0], graph->nodes[n].in[0]);
+}
+
+/* An input may be overwritten if this step is the last that needs any value in its place. Graph inputs and outputs never qualify: their
+ * last step is later than any node. */
+static bool dies_here(const oct_graph *graph, const oct_place *values, int n, int value)
+{
+    const oct_value *in = &graph->values[value], *out = &graph->values[graph->nodes[n].out[0]];
+    const int root = final_root(values, value);
+    return lies_in_arena(graph, root) && values[root].last == n && in->dtype == out->dtype && oct_shape_equal(&in->shape, &out->shape);
+}
+
+static void share_dead_inputs(const oct_graph *graph, oct_place *values)
+{
+    for (int n = 0; n < graph->node_count; n++) {
+        const oct_node *node = &graph->nodes[n];
+        if (oct_runtime_op_of(node->op)->sharing != OCT_SHARE_DEAD_INPUT)
+            continue;
+        for (int i = 0; i < node->in_count; i++)
+            if (node->in[i] >= 0 && dies_here(graph, values, n, node->in[i])) {
+                share(values, node->out[0], node->in[i]);
+                break;
+            }
+    }
+    for (int v = 0; v < graph->value_count; v++)
+        values[v].root = final_root(values, v);
+}
+
+/* ---------------------------------------------------------------------------------------------- placing ---- */
+
+typedef struct item {
+    oct_place *place;
+    size_t key;       /* the order of placing: falling */
+} item;
+
+static int by_key(const void *a, const void *b)
+{
+    const item *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key > y->key ? -1 : 1;
+    return x->place->first != y->place->first ? (x->place->first < y->place->first ? -1 : 1) : 0;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    const oct_place *x = *(oct_place *const *)a, *y = *(oct_place *const *)b;
+    return x->offset != y->offset ? (x->offset < y->offset ? -1 : 1) : 0;
+}
+
+/* The lowest offset at which `place` fits between the placed ones that live at the same time. `alive` is room for their list. */
+static size_t first_fit(const item *items, int placed, const oct_place *place, const oct_place **alive)
+{
+    size_t count = 0, offset = 0;
+    for (int i = 0; i < placed; i++)
+        if (items[i].place->first <= place->last && place->first <= items[i].place->last)
+            alive[count++] = items[i].place;
+    qsort(alive, count, sizeof *alive, by_offset);
+    for (size_t i = 0; i < count; i++) {
+        if (offset + place->bytes <= alive[i]->offset)
+            break;
+        const size_t end = alive[i]->offset + alive[i]->bytes;
+        offset = end > offset ? end : offset;
+    }
+    return offset;
+}
+
+static size_t place_all(item *items, int count, const oct_place **alive)
+{
+    size_t arena = 0;
+    qsort(items, (size_t)count, sizeof *items, by_key);
+    for (int i = 0; i < count; i++) {
+        items[i].place->offset = first_fit(items, i, items[i].place, alive);
+        const size_t end = items[i].place->offset + items[i].place->bytes;
+        arena = end > arena ? end : arena;
+    }
+    return arena;
+}
+
+enum { BY_SIZE, BY_AREA, BY_START, ORDERS };
+
+static void set_keys(item *items, int count, int order)
+{
+    for (int i = 0; i < count; i++) {
+        const oct_place *p = items[i].place;
+        const size_t steps = (size_t)(p->last - p->first + 1);
+        items[i].key = order == BY_SIZE ? p->bytes : order == BY_AREA ? p->bytes * steps : SIZE_MAX - (size_t)p->first;
+    }
+}
+
+static size_t place_best(item *items, int count, const oct_place **alive)
+{
+    int best = 0;
+    size_t least = SIZE_MAX, arena = 0;
+    for (int order = 0; order < ORDERS; order++) {
+        set_keys(items, count, order);
+        arena = place_all(items, count, alive);
+        if (arena < least) {
+            least = arena;
+            best = order;
+        }
+    }
+    if (best != ORDERS - 1) {
+        set_keys(items, count, best);
+        arena = place_all(items, count, alive);
+    }
+    return arena;
+}
+
+static int list_items(const oct_graph *graph, oct_plan *plan, item *items)
+{
+    int count = 0;
+    for (int v = 0; v < graph->value_count; v++)
+        if (plan->values[v].root == v && plan->values[v].bytes > 0)
+            items[count++].place = &plan->values[v];
+    for (int n = 0; n < graph->node_count; n++)
+        if (plan->scratch[n].bytes > 0)
+            items[count++].place = &plan->scratch[n];
+    return count;
+}
+
+/* The sum of what is alive changes only where something begins, so it is enough to look there. `change` has one place per step and
+ * one more. */
+static size_t largest_sum(const item *items, int count, size_t *change, int steps)
+{
+    size_t sum = 0, largest = 0;
+    for (int i = 0; i < count; i++) {
+        change[items[i].place->first] += items[i].place->bytes;
+        change[items[i].place->last + 1] -= items[i].place->bytes;  /* unsigned wrap-around cancels in the sum */
+    }
+    for (int s = 0; s <= steps; s++) {
+        sum += change[s];
+        largest = sum > largest ? sum : largest;
+    }
+    return largest;
+}
+
+/* ------------------------------------------------------------------------------------------------- making ---- */
+
+static oct_status place_values(const oct_graph *graph, oct_plan *plan)
+{
+    const size_t most = (size_t)graph->value_count + (size_t)graph->node_count;
+    item *items = oct_alloc(most, sizeof *items);
+    const oct_place **alive = oct_alloc(most, sizeof *alive);
+    size_t *change = oct_alloc((size_t)graph->node_count + 2, sizeof *change);
+    const bool ok = items && alive && change;
+    if (ok) {
+        const int count = list_items(graph, plan, items);
+        plan->arena_bound = largest_sum(items, count, change, graph->node_count);
+        plan->arena_bytes = place_best(items, count, alive);
+    }
+    oct_free(items);
+    oct_free(alive);
+    oct_free(change);
+    if (!ok)
+        return oct_fail_memory(most * sizeof *items);
+    for (int v = 0; v < graph->value_count; v++)
+        plan->values[v].offset = plan->values[plan->values[v].root].offset;
+    return OCT_OK;
+}
+
+oct_status oct_plan_make(const oct_graph *graph, const size_t *scratch_bytes, oct_plan *plan)
+{
+    *plan = (oct_plan){0};
+    plan->values = oct_alloc((size_t)graph->value_count, sizeof *plan->values);
+    plan->scratch = oct_alloc((size_t)graph->node_count, sizeof *plan->scratch);
+    oct_status status = plan->values && plan->scratch ? OCT_OK : oct_fail_memory((size_t)graph->value_count * sizeof *plan->values);
+    if (status == OCT_OK) {
+        find_lifetimes(graph, plan->values);
+        share_views(graph, plan->values);
+        share_dead_inputs(graph, plan->values);
+        for (int n = 0; n < graph->node_count; n++)
+            plan->scratch[n] = (oct_place){.root = OCT_NONE, .first = n, .last = n, .bytes = oct_align_up(scratch_bytes[n])};
+        status = place_values(graph, plan);
+    }
+    if (status != OCT_OK)
+        oct_plan_free(plan);
+    return status;
+}
+
+void oct_plan_free(oct_plan *plan)
+{
+    oct_free(plan->values);
+    oct_free(plan->scratch);
+    *plan = (oct_plan){0};
+}

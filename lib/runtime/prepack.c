@@ -1,0 +1,236 @@
+/* Packing a linear layer: per-column numbers first, then the weights.
+ *
+ * Numbers of column c of a quantized layer, with b the bias in units of x_scale * w_scale[c]:
+ *
+ *   acc_bias[c] = b - x_zero * sum(w[c])      because sum((x - z) * w) = sum(x * w) - z * sum(w)
+ *   mult[c]     = x_scale * w_scale[c] / y_scale, in double, rounded once
+ *
+ * Range: every partial sum of acc_bias + x * w lies in +-(|b| + 255 * sum|w|), for with P and Q the sums of the positive and negative
+ * weights it is at most b - z*(P - Q) + 255*P <= b + (255 - z)*P + z*Q. oct_gemm_provable holds that below 2^31. */
+#include "prepack.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "activation.h"
+#include "memory.h"
+#include "status.h"
+
+oct_status oct_scale_ratio(double from, double to, double taps, float *ratio)
+{
+    const double exact = from / to;
+    if (!(exact * 255 * taps < 1073741824.0))
+        return oct_fail(OCT_ERR_FORMAT, "the scales %g and %g are too far apart", from, to);
+    *ratio = (float)exact;
+    return OCT_OK;
+}
+
+/* --------------------------------------------------------------------------------------------- columns ---- */
+
+/* The epilogue's numbers, one per column, in plain order. */
+typedef struct columns {
+    float *bias, *mult;
+    int32_t *acc_bias;
+} columns;
+
+static void free_columns(columns *c)
+{
+    oct_free(c->bias);
+    oct_free(c->mult);
+    oct_free(c->acc_bias);
+}
+
+/* The bias of column c as an integer. With f32 output it stays a float and the accumulator starts without it. */
+static oct_status integer_bias(const oct_linear_desc *desc, size_t c, int32_t *bias)
+{
+    *bias = 0;
+    if (!desc->out_u8)
+        return OCT_OK;
+    if (desc->bias_units)
+        *bias = desc->bias_units[c];
+    if (!desc->bias)
+        return OCT_OK;
+    const double exact = nearbyint((double)desc->bias[c] / ((double)desc->x_scale * (double)desc->w_scale[c]));
+    if (!(fabs(exact) < 2147483648.0))
+        return oct_fail(OCT_ERR_FORMAT, "channel %zu: its bias %g does not fit 32 bits at its scale", c, (double)desc->bias[c]);
+    *bias = (int32_t)exact;
+    return OCT_OK;
+}
+
+static float real_bias(const oct_linear_desc *desc, size_t c)
+{
+    if (desc->bias)
+        return desc->bias[c];
+    if (desc->bias_units)
+        return (float)(desc->bias_units[c] * ((double)desc->x_scale * (double)desc->w_scale[c]));
+    return 0;
+}
+
+/* With a residual, both terms of the sum get half of the range that rounding to 32 bits has. */
+static bool provable(const oct_linear_desc *desc, const int8_t *w, size_t count, int32_t bias, float mult)
+{
+    if (!desc->out_u8)
+        return isfinite(mult) && oct_gemm_provable(w, count, 0, 1.0f);
+    return oct_gemm_provable(w, count, bias, desc->residual ? 2 * mult : mult);
+}
+
+static oct_status quantized_column(const oct_linear_desc *desc, bool z_term, size_t c, columns *out)
+{
+    const size_t count = desc->taps * desc->k;
+    const int8_t *w = (const int8_t *)desc->weights + c * count;
+    int32_t bias, sum = 0;
+    const float mult = (float)((double)desc->x_scale * (double)desc->w_scale[c] / (desc->out_u8 ? (double)desc->y_scale : 1.0));
+    if (memchr(w, -128, count))
+        return oct_fail(OCT_ERR_FORMAT, "channel %zu: a weight is -128; s8 weights lie in [-127, 127]", c);
+    OCT_TRY(integer_bias(desc, c, &bias));
+    if (!provable(desc, w, count, bias, mult))
+        return oct_fail(OCT_ERR_FORMAT, "channel %zu: its sums or its multiplier %g could leave 32 bits", c, (double)mult);
+    for (size_t i = 0; i < count; i++)
+        sum += w[i];  /* |sum| * 255 < 2^31: just proved */
+    out->acc_bias[c] = bias - (z_term ? desc->x_zero * sum : 0);
+    out->mult[c] = mult;
+    return OCT_OK;
+}
+
+/* z_term: rows are u8 as they are, so the zero point's share has to be taken off. */
+static oct_status compute_columns(const oct_linear_desc *desc, bool z_term, columns *c)
+{
+    c->bias = oct_alloc(desc->columns, sizeof *c->bias);
+    c->mult = oct_alloc(desc->columns, sizeof *c->mult);
+    c->acc_bias = oct_alloc(desc->columns, sizeof *c->acc_bias);
+    if (!c->bias || !c->mult || !c->acc_bias)
+        return oct_fail_memory(desc->columns * sizeof(float));
+    for (size_t i = 0; i < desc->columns; i++) {
+        c->bias[i] = real_bias(desc, i);
+        if (desc->u8)
+            OCT_TRY(quantized_column(desc, z_term, i, c));
+    }
+    return OCT_OK;
+}
+
+/* -------------------------------------------------------------------------------------------- epilogue ---- */
+
+static oct_status set_epilogue(const oct_linear_desc *desc, oct_linear *linear)
+{
+    oct_epilogue *e = &linear->e;
+    oct_bounds bounds;
+    OCT_TRY(oct_bounds_of(desc->act, desc->out_u8, desc->y_scale, desc->y_zero, &bounds));
+    *e = (oct_epilogue){.lo = bounds.lo, .hi = bounds.hi, .qlo = bounds.qlo, .qhi = bounds.qhi};
+    e->out_elem = desc->out_u8 ? OCT_ELEM_U8 : OCT_ELEM_F32;
+    if (bounds.rest)
+        linear->post = (oct_post){.fn = oct_activate_row, .arg = bounds.rest};
+    if (!desc->out_u8)
+        return OCT_OK;
+    e->out_zero = desc->y_zero;
+    e->out_mult = 1.0f / desc->y_scale;
+    if (desc->residual && !desc->u8)
+        return oct_fail(OCT_ERR_UNSUPPORTED, "an f32 layer with a u8 result cannot take a residual");
+    if (desc->residual) {
+        e->residual_zero = desc->residual_zero;
+        OCT_TRY(oct_scale_ratio((double)desc->residual_scale, (double)desc->y_scale, 1, &e->residual_mult));
+    }
+    return OCT_OK;
+}
+
+/* ---------------------------------------------------------------------------------------------- panels ---- */
+
+static size_t elem_size(bool u8) { return u8 ? sizeof(int8_t) : sizeof(float); }
+
+/* Column numbers of one group, to where its panels look for them. */
+static void spread_columns(const oct_packed *packed, const columns *from, size_t first, const columns *to)
+{
+    const size_t panels = oct_panel_count(packed->variants, packed->n);
+    for (size_t p = 0; p < panels; p++) {
+        const oct_panel panel = oct_panel_at(packed, p);
+        const size_t source = first + panel.n0;
+        memcpy(to->bias + panel.column, from->bias + source, panel.n * sizeof *to->bias);
+        memcpy(to->mult + panel.column, from->mult + source, panel.n * sizeof *to->mult);
+        memcpy(to->acc_bias + panel.column, from->acc_bias + source, panel.n * sizeof *to->acc_bias);
+    }
+}
+
+static columns group_columns(const columns *all, size_t offset)
+{
+    return (columns){.bias = all->bias + offset, .mult = all->mult + offset, .acc_bias = all->acc_bias + offset};
+}
+
+static oct_status pack_groups(const oct_linear_desc *desc, const oct_gemm_entry *variants, const columns *plain, oct_keeper *keeper,
+                              oct_linear *linear)
+{
+    const size_t n = desc->columns / desc->groups, count = desc->taps * desc->k;
+    /* The kernels read whole vectors of column numbers, which have to be aligned for every group. */
+    const size_t padded = oct_align_up(oct_padded_columns(variants, n) * sizeof(float)) / sizeof(float);
+    const size_t bytes = oct_align_up(oct_packed_bytes(variants, n, desc->taps, desc->k));
+    const columns spread = {.bias = oct_keep(keeper, desc->groups * padded, sizeof(float)),
+                            .mult = oct_keep(keeper, desc->groups * padded, sizeof(float)),
+                            .acc_bias = oct_keep(keeper, desc->groups * padded, sizeof(int32_t))};
+    uint8_t *data = oct_keep(keeper, desc->groups, bytes);
+    linear->packed = oct_keep(keeper, desc->groups, sizeof *linear->packed);
+    if (!spread.bias || !spread.mult || !spread.acc_bias || !data || !linear->packed)
+        return oct_fail_memory(desc->groups * bytes);
+    for (size_t g = 0; g < desc->groups; g++) {
+        oct_packed *packed = &linear->packed[g];
+        const columns to = group_columns(&spread, g * padded);
+        const uint8_t *w = (const uint8_t *)desc->weights + g * n * count * elem_size(desc->u8);
+        *packed = (oct_packed){.variants = variants, .n = n, .taps = desc->taps, .k = desc->k};
+        if (desc->u8)
+            oct_pack_u8s8(packed, (const int8_t *)w, data + g * bytes);
+        else
+            oct_pack_f32(packed, (const float *)(const void *)w, data + g * bytes);
+        spread_columns(packed, plain, g * n, &to);
+    }
+    linear->padded = padded;
+    linear->entry = variants;
+    linear->e.bias = spread.bias;
+    linear->e.mult = spread.mult;
+    linear->e.acc_bias = spread.acc_bias;
+    return OCT_OK;
+}
+
+static oct_status pack_depthwise(const oct_linear_desc *desc, const columns *plain, oct_keeper *keeper, oct_linear *linear)
+{
+    const oct_depthwise_entry *entry = desc->u8 ? desc->kernels->depthwise_u8s8 : desc->kernels->depthwise_f32;
+    while (!entry->accepts(desc->depthwise))
+        entry++;  /* the last accepts everything */
+    const oct_depthwise_params params = {
+        .weights = desc->weights, .bias = plain->bias, .acc_bias = plain->acc_bias, .mult = plain->mult};
+    linear->depthwise = entry;
+    linear->depthwise_packed = oct_keep(keeper, entry->packed_bytes(desc->depthwise), 1);
+    if (!linear->depthwise_packed)
+        return oct_fail_memory(entry->packed_bytes(desc->depthwise));
+    entry->pack(desc->depthwise, &params, linear->depthwise_packed);
+    return OCT_OK;
+}
+
+oct_status oct_linear_pack(const oct_linear_desc *desc, oct_keeper *keeper, oct_linear *linear)
+{
+    columns plain = {0};
+    const oct_gemm_entry *variants =
+        desc->u8 ? oct_gemm_variants_u8s8(desc->kernels, desc->rows) : oct_gemm_variants_f32(desc->kernels, desc->rows);
+    *linear = (oct_linear){.u8 = desc->u8, .groups = desc->groups, .columns = desc->columns};
+    OCT_TRY(set_epilogue(desc, linear));
+    oct_status status = compute_columns(desc, desc->depthwise || variants->a_elem == OCT_ELEM_U8, &plain);
+    if (status == OCT_OK)
+        status = desc->depthwise ? pack_depthwise(desc, &plain, keeper, linear) : pack_groups(desc, variants, &plain, keeper, linear);
+    free_columns(&plain);
+    return status;
+}
+
+oct_gemm_job oct_linear_job(const oct_linear *linear, size_t group)
+{
+    oct_gemm_job job = {.packed = &linear->packed[group], .e = linear->e, .post = linear->post};
+    job.e.bias += group * linear->padded;
+    job.e.mult += group * linear->padded;
+    job.e.acc_bias += group * linear->padded;
+    return job;
+}
+
+void oct_linear_kernel_name(const oct_linear *linear, char *text, size_t size)
+{
+    const char *type = linear->u8 ? "u8s8" : "f32";
+    if (linear->depthwise)
+        snprintf(text, size, "depthwise_%s %s", type, linear->depthwise->name);
+    else
+        snprintf(text, size, "gemm_%s %s", type, linear->entry->name);
+}
