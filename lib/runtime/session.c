@@ -1,0 +1,287 @@
+/* A session: prepare all steps, plan the memory, allocate it once, bind the addresses; then run. */
+#define _POSIX_C_SOURCE 200809L
+#include "session.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "memory.h"
+#include "model.h"
+#include "ops.h"
+#include "plan.h"
+#include "status.h"
+
+struct oct_session {
+    oct_model *model;
+    const oct_graph *graph;
+    const oct_kernels *kernels;
+    oct_pool *pool;
+    int threads;
+    bool profile, ran;
+    oct_plan plan;
+    uint8_t *arena;
+    oct_step *steps;      /* one per node */
+    bool *input_set;      /* one per graph input */
+    oct_keeper keeper;    /* packed weights, tables, row pointers */
+};
+
+/* ---------------------------------------------------------------------------------------------- creating ---- */
+
+/* "scalar, avx2" - what a caller may ask for. */
+static void list_isas(char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = 0;
+    for (size_t i = 0; i < oct_isa_count(); i++) {
+        oct_isa_info info;
+        if (oct_isa(i, &info) != OCT_OK || !info.available || used >= size)
+            continue;
+        const int wrote = snprintf(text + used, size - used, "%s%s", used ? ", " : "", info.name);
+        used += wrote > 0 ? (size_t)wrote : 0;
+    }
+}
+
+static oct_status choose_kernels(const char *isa, const oct_kernels **kernels)
+{
+    char available[256];
+    *kernels = oct_kernels_get(isa, ~0u);
+    if (*kernels)
+        return OCT_OK;
+    list_isas(available, sizeof available);
+    return oct_fail(OCT_ERR_UNSUPPORTED, "instruction set %s is not available here; available: %s", isa, available);
+}
+
+static const void *address(const oct_session *s, int value)
+{
+    const int root = s->plan.values[value].root;
+    return s->graph->values[root].data ? s->graph->values[root].data : s->arena + s->plan.values[root].offset;
+}
+
+static size_t bytes_moved(const oct_graph *graph, const oct_node *node, const char *algo)
+{
+    size_t bytes = 0;
+    if (!strcmp(algo, "none"))
+        return 0;
+    for (int i = 0; i < node->in_count; i++)
+        bytes += node->in[i] >= 0 ? oct_value_bytes(&graph->values[node->in[i]]) : 0;
+    return bytes + oct_value_bytes(&graph->values[node->out[0]]);
+}
+
+static oct_status prepare_steps(oct_session *s)
+{
+    const oct_setup setup = {.graph = s->graph, .kernels = s->kernels, .threads = s->threads, .keeper = &s->keeper};
+    s->steps = oct_alloc((size_t)s->graph->node_count, sizeof *s->steps);
+    if (!s->steps)
+        return oct_fail_memory((size_t)s->graph->node_count * sizeof *s->steps);
+    for (int n = 0; n < s->graph->node_count; n++) {
+        oct_step *step = &s->steps[n];
+        step->node = &s->graph->nodes[n];
+        step->op = oct_runtime_op_of(step->node->op);
+        const oct_status status = step->op->prepare(&setup, step);
+        if (status != OCT_OK)
+            return oct_fail_in(status, "node %s", step->node->name);
+        step->bytes_moved = bytes_moved(s->graph, step->node, step->algo);
+    }
+    return OCT_OK;
+}
+
+static oct_status make_arena(oct_session *s)
+{
+    size_t *scratch = oct_alloc((size_t)s->graph->node_count, sizeof *scratch);
+    if (!scratch)
+        return oct_fail_memory((size_t)s->graph->node_count * sizeof *scratch);
+    for (int n = 0; n < s->graph->node_count; n++)
+        scratch[n] = s->steps[n].scratch_bytes;
+    const oct_status status = oct_plan_make(s->graph, scratch, &s->plan);
+    oct_free(scratch);
+    OCT_TRY(status);
+    s->arena = oct_alloc(s->plan.arena_bytes, 1);
+    return s->arena ? OCT_OK : oct_fail_memory(s->plan.arena_bytes);
+}
+
+static oct_status bind_steps(oct_session *s)
+{
+    for (int n = 0; n < s->graph->node_count; n++) {
+        oct_step *step = &s->steps[n];
+        step->in = oct_keep(&s->keeper, (size_t)step->node->in_count, sizeof *step->in);
+        if (!step->in)
+            return oct_fail_memory((size_t)step->node->in_count * sizeof *step->in);
+        for (int i = 0; i < step->node->in_count; i++)
+            step->in[i] = step->node->in[i] >= 0 ? address(s, step->node->in[i]) : NULL;
+        step->out = s->arena + s->plan.values[step->node->out[0]].offset;
+        step->scratch = s->arena + s->plan.scratch[n].offset;
+        const oct_status status = step->op->bind ? step->op->bind(step) : OCT_OK;
+        if (status != OCT_OK)
+            return oct_fail_in(status, "node %s", step->node->name);
+    }
+    return OCT_OK;
+}
+
+static oct_status create(oct_session *s, const oct_options *options)
+{
+    OCT_TRY(choose_kernels(options->isa, &s->kernels));
+    s->threads = options->threads ? options->threads : oct_cpu_count();
+    s->profile = options->profile != 0;
+    s->input_set = oct_alloc((size_t)s->graph->input_count, sizeof *s->input_set);
+    if (!s->input_set)
+        return oct_fail_memory((size_t)s->graph->input_count);
+    OCT_TRY(oct_pool_create(s->threads, &s->pool));
+    OCT_TRY(prepare_steps(s));
+    OCT_TRY(make_arena(s));
+    return bind_steps(s);
+}
+
+oct_status oct_session_create(const oct_model *model, const oct_options *options, oct_session **session)
+{
+    static const oct_options defaults = {0};
+    if (session)
+        *session = NULL;
+    if (!model || !session)
+        return oct_fail(OCT_ERR_ARGUMENT, "oct_session_create: %s is NULL", model ? "session" : "model");
+    if (!options)
+        options = &defaults;
+    if (options->threads < 0 || options->threads > OCT_MAX_THREADS)
+        return oct_fail(OCT_ERR_ARGUMENT, "oct_session_create: %d threads; 0 (one per CPU) or 1..%d are possible", options->threads,
+                        OCT_MAX_THREADS);
+    oct_session *made = oct_alloc(1, sizeof *made);
+    if (!made)
+        return oct_fail_memory(sizeof *made);
+    made->model = oct_model_hold(model);
+    made->graph = oct_model_graph(model);
+    const oct_status status = create(made, options);
+    if (status != OCT_OK)
+        oct_session_free(made);
+    else
+        *session = made;
+    return status;
+}
+
+void oct_session_free(oct_session *session)
+{
+    if (!session)
+        return;
+    oct_pool_free(session->pool);
+    oct_plan_free(&session->plan);
+    oct_keeper_release(&session->keeper);
+    oct_free(session->arena);
+    oct_free(session->steps);
+    oct_free(session->input_set);
+    oct_model_free(session->model);
+    oct_free(session);
+}
+
+/* ----------------------------------------------------------------------------------- inputs and outputs ---- */
+
+oct_status oct_set_input(oct_session *session, size_t index, const void *data, size_t bytes)
+{
+    if (!session || !data)
+        return oct_fail(OCT_ERR_ARGUMENT, "oct_set_input: %s is NULL", session ? "data" : "session");
+    if (index >= (size_t)session->graph->input_count)
+        return oct_fail(OCT_ERR_ARGUMENT, "oct_set_input: input %zu of %d", index, session->graph->input_count);
+    const int value = session->graph->inputs[index];
+    const size_t expected = oct_value_bytes(&session->graph->values[value]);
+    if (bytes != expected)
+        return oct_fail(OCT_ERR_ARGUMENT, "oct_set_input: %zu bytes for input %zu (%s), which has %zu", bytes, index,
+                        session->graph->values[value].name, expected);
+    memcpy(session->arena + session->plan.values[value].offset, data, bytes);
+    session->input_set[index] = true;
+    return OCT_OK;
+}
+
+const void *oct_output_data(const oct_session *session, size_t index)
+{
+    if (!session || index >= (size_t)session->graph->output_count)
+        return NULL;
+    return address(session, session->graph->outputs[index]);
+}
+
+oct_status oct_get_output(const oct_session *session, size_t index, void *data, size_t bytes)
+{
+    if (!session || !data)
+        return oct_fail(OCT_ERR_ARGUMENT, "oct_get_output: %s is NULL", session ? "data" : "session");
+    if (index >= (size_t)session->graph->output_count)
+        return oct_fail(OCT_ERR_ARGUMENT, "oct_get_output: output %zu of %d", index, session->graph->output_count);
+    const oct_value *value = &session->graph->values[session->graph->outputs[index]];
+    if (bytes != oct_value_bytes(value))
+        return oct_fail(OCT_ERR_ARGUMENT, "oct_get_output: %zu bytes for output %zu (%s), which has %zu", bytes, index, value->name,
+                        oct_value_bytes(value));
+    if (!session->ran)
+        return oct_fail(OCT_ERR_ARGUMENT, "oct_get_output: nothing has been computed yet; call oct_run first");
+    memcpy(data, oct_output_data(session, index), bytes);
+    return OCT_OK;
+}
+
+/* ----------------------------------------------------------------------------------------------- running ---- */
+
+static double now_microseconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
+}
+
+static void run_step(oct_session *s, oct_step *step)
+{
+    if (step->op->run)
+        step->op->run(step, s->pool);
+    else if (step->op->work)
+        oct_pool_run(s->pool, step->op->work, step, step->units, step->grain);
+}
+
+oct_status oct_run_observed(oct_session *session, oct_observe_fn *observe, void *arg)
+{
+    if (!session)
+        return oct_fail(OCT_ERR_ARGUMENT, "oct_run: session is NULL");
+    const oct_graph *graph = session->graph;
+    for (int i = 0; i < graph->input_count; i++)
+        if (!session->input_set[i])
+            return oct_fail(OCT_ERR_ARGUMENT, "oct_run: input %d (%s) was never set", i, graph->values[graph->inputs[i]].name);
+    for (int i = 0; observe && i < graph->input_count; i++)
+        observe(arg, graph->inputs[i], address(session, graph->inputs[i]));
+    for (int n = 0; n < graph->node_count; n++) {
+        oct_step *step = &session->steps[n];
+        const double begin = session->profile ? now_microseconds() : 0;
+        run_step(session, step);
+        if (session->profile)
+            step->microseconds = now_microseconds() - begin;
+        if (observe)
+            observe(arg, step->node->out[0], address(session, step->node->out[0]));
+    }
+    session->ran = true;
+    return OCT_OK;
+}
+
+oct_status oct_run(oct_session *session) { return oct_run_observed(session, NULL, NULL); }
+
+/* ------------------------------------------------------------------------------------------------ asking ---- */
+
+oct_status oct_session_describe(const oct_session *session, oct_session_info *info)
+{
+    if (info)
+        *info = (oct_session_info){0};
+    if (!session || !info)
+        return oct_fail(OCT_ERR_ARGUMENT, "oct_session_describe: %s is NULL", session ? "info" : "session");
+    *info = (oct_session_info){
+        .isa = session->kernels->isa,
+        .threads = session->threads,
+        .arena_bytes = session->plan.arena_bytes,
+        .arena_bound = session->plan.arena_bound,
+        .packed_bytes = session->keeper.bytes,
+    };
+    return OCT_OK;
+}
+
+oct_status oct_session_layer(const oct_session *session, size_t index, oct_layer_run *run)
+{
+    if (run)
+        *run = (oct_layer_run){0};
+    if (!session || !run)
+        return oct_fail(OCT_ERR_ARGUMENT, "oct_session_layer: %s is NULL", session ? "run" : "session");
+    if (index >= (size_t)session->graph->node_count)
+        return oct_fail(OCT_ERR_ARGUMENT, "oct_session_layer: layer %zu of %d", index, session->graph->node_count);
+    const oct_step *step = &session->steps[index];
+    *run = (oct_layer_run){
+        .algo = step->algo, .kernel = step->kernel, .microseconds = step->microseconds, .bytes_moved = step->bytes_moved};
+    return OCT_OK;
+}
