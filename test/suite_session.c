@@ -29,9 +29,20 @@ static oct_session *open_session(const oct_graph *graph, const oct_options *opti
 
 typedef struct judge {
     graph_oracle oracle;
-    bool u8_seen;
     const char *isa;
 } judge;
+
+static void fail_at(const judge *j, int value, int64_t at, const void *data)
+{
+    const oct_value *v = &j->oracle.graph->values[value];
+    const oct_node *node = &j->oracle.graph->nodes[v->producer];
+    const oct_value *x = &j->oracle.graph->values[node->in[0]];
+    const double got = v->dtype == OCT_U8 ? ((const uint8_t *)data)[at] : (double)((const float *)data)[at];
+    char in[OCT_SHAPE_TEXT], out[OCT_SHAPE_TEXT];
+    test_fail(__FILE__, __LINE__, "isa %s: node %s (operator %d, activation %d, %d inputs), %s %s -> %s %s: element %lld is %.9g, not %.9g", j->isa,
+              node->name, (int)node->op, node->act.fn, node->in_count, oct_dtype_name(x->dtype), oct_shape_text(&x->shape, in, sizeof in),
+              oct_dtype_name(v->dtype), oct_shape_text(&v->shape, out, sizeof out), (long long)at, got, j->oracle.raw[value][at]);
+}
 
 /* An f32 difference that is rounding only may flip a u8 step where a float layer is quantized: from there on the graphs differ by right. So each
  * value is judged by what the session itself computed before: the oracle takes over the session's elements once they have been judged. */
@@ -41,14 +52,16 @@ static void observe(void *arg, int value, const void *data)
     const oct_value *v = &j->oracle.graph->values[value];
     if (test_failed())
         return;
-    if (v->producer >= 0)
-        oracle_evaluate_node(&j->oracle, v->producer);
-    const oct_node *node = v->producer >= 0 ? &j->oracle.graph->nodes[v->producer] : NULL;
-    const bool border = node && v->dtype == OCT_U8 && j->oracle.graph->values[node->in[0]].dtype == OCT_F32 && node->op != OCT_OP_QUANTIZE;
+    if (v->producer < 0) {
+        oracle_take(&j->oracle, value, data);
+        return;
+    }
+    oracle_evaluate_node(&j->oracle, v->producer);
+    const oct_node *node = &j->oracle.graph->nodes[v->producer];
+    const bool border = v->dtype == OCT_U8 && j->oracle.graph->values[node->in[0]].dtype == OCT_F32 && node->op != OCT_OP_QUANTIZE;
     const int64_t at = oracle_differs(&j->oracle, value, data, 1e-4, border ? 1 : 0);
     if (at >= 0)
-        test_fail(__FILE__, __LINE__, "isa %s: value %d, made by node %s (operator %d): element %lld is not %g", j->isa, value,
-                  node ? node->name : "-", node ? (int)node->op : 0, (long long)at, j->oracle.raw[value][at]);
+        fail_at(j, value, at, data);
     oracle_take(&j->oracle, value, data);
 }
 

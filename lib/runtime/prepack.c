@@ -2,7 +2,8 @@
  *
  * Numbers of column c of a quantized layer, with b the bias in units of x_scale * w_scale[c]:
  *
- *   acc_bias[c] = b - x_zero * sum(w[c])      because sum((x - z) * w) = sum(x * w) - z * sum(w)
+ *   acc_bias[c] = b - (z - shift) * sum(w[c])   because sum((x - z) * w) = sum((x - shift) * w) - (z - shift) * sum(w)
+ *                                               shift: what the kernel takes from x by itself; z for rows widened to x - z
  *   mult[c]     = x_scale * w_scale[c] / y_scale, in double, rounded once
  *
  * Range: every partial sum of acc_bias + x * w lies in +-(|b| + 255 * sum|w|), for with P and Q the sums of the positive and negative
@@ -31,7 +32,8 @@ oct_status oct_scale_ratio(double from, double to, double taps, float *ratio)
 /* The epilogue's numbers, one per column, in plain order. */
 typedef struct columns {
     float *bias, *mult;
-    int32_t *acc_bias;
+    int32_t *acc_bias;   /* before the panels are known: b alone */
+    int32_t *sum;        /* of the column's weights */
 } columns;
 
 static void free_columns(columns *c)
@@ -39,6 +41,7 @@ static void free_columns(columns *c)
     oct_free(c->bias);
     oct_free(c->mult);
     oct_free(c->acc_bias);
+    oct_free(c->sum);
 }
 
 /* The bias of column c as an integer. With f32 output it stays a float and the accumulator starts without it. */
@@ -75,7 +78,7 @@ static bool provable(const oct_linear_desc *desc, const int8_t *w, size_t count,
     return oct_gemm_provable(w, count, bias, desc->residual ? 2 * mult : mult);
 }
 
-static oct_status quantized_column(const oct_linear_desc *desc, bool z_term, size_t c, columns *out)
+static oct_status quantized_column(const oct_linear_desc *desc, size_t c, columns *out)
 {
     const size_t count = desc->taps * desc->k;
     const int8_t *w = (const int8_t *)desc->weights + c * count;
@@ -88,23 +91,24 @@ static oct_status quantized_column(const oct_linear_desc *desc, bool z_term, siz
         return oct_fail(OCT_ERR_FORMAT, "channel %zu: its sums or its multiplier %g could leave 32 bits", c, (double)mult);
     for (size_t i = 0; i < count; i++)
         sum += w[i];  /* |sum| * 255 < 2^31: just proved */
-    out->acc_bias[c] = bias - (z_term ? desc->x_zero * sum : 0);
+    out->acc_bias[c] = bias;
+    out->sum[c] = sum;
     out->mult[c] = mult;
     return OCT_OK;
 }
 
-/* z_term: rows are u8 as they are, so the zero point's share has to be taken off. */
-static oct_status compute_columns(const oct_linear_desc *desc, bool z_term, columns *c)
+static oct_status compute_columns(const oct_linear_desc *desc, columns *c)
 {
     c->bias = oct_alloc(desc->columns, sizeof *c->bias);
     c->mult = oct_alloc(desc->columns, sizeof *c->mult);
     c->acc_bias = oct_alloc(desc->columns, sizeof *c->acc_bias);
-    if (!c->bias || !c->mult || !c->acc_bias)
+    c->sum = oct_alloc(desc->columns, sizeof *c->sum);
+    if (!c->bias || !c->mult || !c->acc_bias || !c->sum)
         return oct_fail_memory(desc->columns * sizeof(float));
     for (size_t i = 0; i < desc->columns; i++) {
         c->bias[i] = real_bias(desc, i);
         if (desc->u8)
-            OCT_TRY(quantized_column(desc, z_term, i, c));
+            OCT_TRY(quantized_column(desc, i, c));
     }
     return OCT_OK;
 }
@@ -138,7 +142,7 @@ static oct_status set_epilogue(const oct_linear_desc *desc, oct_linear *linear)
 static size_t elem_size(bool u8) { return u8 ? sizeof(int8_t) : sizeof(float); }
 
 /* Column numbers of one group, to where its panels look for them. */
-static void spread_columns(const oct_packed *packed, const columns *from, size_t first, const columns *to)
+static void spread_columns(const oct_packed *packed, const columns *from, size_t first, int32_t x_zero, const columns *to)
 {
     const size_t panels = oct_panel_count(packed->variants, packed->n);
     for (size_t p = 0; p < panels; p++) {
@@ -146,7 +150,9 @@ static void spread_columns(const oct_packed *packed, const columns *from, size_t
         const size_t source = first + panel.n0;
         memcpy(to->bias + panel.column, from->bias + source, panel.n * sizeof *to->bias);
         memcpy(to->mult + panel.column, from->mult + source, panel.n * sizeof *to->mult);
-        memcpy(to->acc_bias + panel.column, from->acc_bias + source, panel.n * sizeof *to->acc_bias);
+        const int32_t share = panel.entry->a_elem == OCT_ELEM_U8 ? x_zero - panel.entry->a_shift : 0;
+        for (size_t c = 0; c < panel.n; c++)
+            to->acc_bias[panel.column + c] = from->acc_bias[source + c] - share * from->sum[source + c];
     }
 }
 
@@ -178,7 +184,7 @@ static oct_status pack_groups(const oct_linear_desc *desc, const oct_gemm_entry 
             oct_pack_u8s8(packed, (const int8_t *)w, data + g * bytes);
         else
             oct_pack_f32(packed, (const float *)(const void *)w, data + g * bytes);
-        spread_columns(packed, plain, g * n, &to);
+        spread_columns(packed, plain, g * n, desc->x_zero, &to);
     }
     linear->padded = padded;
     linear->entry = variants;
@@ -188,11 +194,13 @@ static oct_status pack_groups(const oct_linear_desc *desc, const oct_gemm_entry 
     return OCT_OK;
 }
 
-static oct_status pack_depthwise(const oct_linear_desc *desc, const columns *plain, oct_keeper *keeper, oct_linear *linear)
+static oct_status pack_depthwise(const oct_linear_desc *desc, columns *plain, oct_keeper *keeper, oct_linear *linear)
 {
     const oct_depthwise_entry *entry = desc->u8 ? desc->kernels->depthwise_u8s8 : desc->kernels->depthwise_f32;
     while (!entry->accepts(desc->depthwise))
         entry++;  /* the last accepts everything */
+    for (size_t c = 0; c < desc->columns; c++)
+        plain->acc_bias[c] -= desc->x_zero * plain->sum[c];
     const oct_depthwise_params params = {
         .weights = desc->weights, .bias = plain->bias, .acc_bias = plain->acc_bias, .mult = plain->mult};
     linear->depthwise = entry;
@@ -210,7 +218,7 @@ oct_status oct_linear_pack(const oct_linear_desc *desc, oct_keeper *keeper, oct_
         desc->u8 ? oct_gemm_variants_u8s8(desc->kernels, desc->rows) : oct_gemm_variants_f32(desc->kernels, desc->rows);
     *linear = (oct_linear){.u8 = desc->u8, .groups = desc->groups, .columns = desc->columns};
     OCT_TRY(set_epilogue(desc, linear));
-    oct_status status = compute_columns(desc, desc->depthwise || variants->a_elem == OCT_ELEM_U8, &plain);
+    oct_status status = compute_columns(desc, &plain);
     if (status == OCT_OK)
         status = desc->depthwise ? pack_depthwise(desc, &plain, keeper, linear) : pack_groups(desc, variants, &plain, keeper, linear);
     free_columns(&plain);
