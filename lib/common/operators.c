@@ -266,7 +266,7 @@ static oct_status infer_pad(const oct_graph *graph, const oct_node *node, oct_sh
         if (size + before + after < 0 || before < -size || after < -size)
             return oct_fail(OCT_ERR_ARGUMENT, "axis %d: %lld %+lld %+lld leaves nothing", i, (long long)size, (long long)before,
                             (long long)after);
-        if (node->attrs.pad.mode == OCT_PAD_REFLECT && (before >= size || after >= size) && before + after > 0)
+        if (node->attrs.pad.mode == OCT_PAD_REFLECT && ((before > 0 && before >= size) || (after > 0 && after >= size)))
             return oct_fail(OCT_ERR_ARGUMENT, "axis %d: a reflection of %lld elements needs more than that many", i,
                             (long long)(before > after ? before : after));
         if (node->attrs.pad.mode == OCT_PAD_EDGE && size == 0 && before + after > 0)
