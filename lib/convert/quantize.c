@@ -1,0 +1,226 @@
+/* oct_quantize: plans which values become bytes and with which scales, then rewrites a copy of the graph accordingly. */
+#include "quantize.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "memory.h"
+#include "operators.h"
+#include "status.h"
+
+/* -------------------------------------------------------------------------------------------------- plan ---- */
+
+static oct_status make_plan(oct_quant_plan *plan, const oct_graph *graph, const oct_calibration *calibration)
+{
+    const size_t nodes = (size_t)graph->node_count, values = (size_t)graph->value_count;
+    *plan = (oct_quant_plan){.calibration = calibration, .nodes = graph->node_count, .values = graph->value_count};
+    plan->refused = oct_alloc(nodes, sizeof *plan->refused);
+    plan->role = oct_alloc(nodes, sizeof *plan->role);
+    plan->bytes = oct_alloc(values, sizeof *plan->bytes);
+    plan->scale = oct_alloc(values, sizeof *plan->scale);
+    plan->weight_reach = oct_alloc(nodes, sizeof *plan->weight_reach);
+    plan->bias_reach = oct_alloc(nodes, sizeof *plan->bias_reach);
+    if (!plan->refused || !plan->role || !plan->bytes || !plan->scale || !plan->weight_reach || !plan->bias_reach)
+        return oct_fail_memory((nodes + values) * sizeof *plan->scale);
+    return oct_graph_clone(graph, &plan->graph);
+}
+
+static void free_plan(oct_quant_plan *plan)
+{
+    oct_graph_free(plan->graph);
+    oct_free(plan->refused);
+    oct_free(plan->role);
+    oct_free(plan->bytes);
+    oct_free(plan->scale);
+    oct_free(plan->weight_reach);
+    oct_free(plan->bias_reach);
+}
+
+/* Refuses the nodes whose results could leave 32 bits even so; returns in *refusals how many. */
+static oct_status refuse_unprovable(oct_quant_plan *plan, int *refusals)
+{
+    *refusals = 0;
+    for (int n = 0; n < plan->nodes; n++) {
+        const oct_node *node = &plan->graph->nodes[n];
+        bool fit = true;
+        if (node->op == OCT_OP_NONE)
+            continue;
+        if (plan->role[n] == OCT_ROLE_WEIGHTED)
+            OCT_TRY(oct_weights_fit(plan, n, &fit));
+        fit &= oct_plan_reach(plan, n) / (double)plan->scale[node->out[0]].scale < 0x1p30;
+        if (fit)
+            continue;
+        plan->refused[n] = true;
+        ++*refusals;
+    }
+    return OCT_OK;
+}
+
+/* Every round refuses at least one node for good, so this ends. */
+static oct_status complete_plan(oct_quant_plan *plan)
+{
+    int refusals = 1;
+    while (refusals > 0) {
+        OCT_TRY(oct_plan_forms(plan));
+        OCT_TRY(oct_plan_scales(plan));
+        OCT_TRY(refuse_unprovable(plan, &refusals));
+    }
+    return OCT_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------- rewrite ---- */
+
+static void make_bytes(oct_graph *graph, int value, oct_scale scale)
+{
+    graph->values[value].dtype = OCT_U8;
+    graph->values[value].scale = scale.scale;
+    graph->values[value].zero_point = scale.zero_point;
+}
+
+static bool needs_f32(const oct_quant_plan *plan, int value)
+{
+    for (int n = 0; n < plan->nodes; n++)
+        for (int i = 0; i < plan->graph->nodes[n].in_count; i++)
+            if (plan->graph->nodes[n].in[i] == value && !oct_plan_input_is_bytes(plan, n, i))
+                return true;
+    return oct_is_graph_output(plan->graph, value);
+}
+
+/* twin[v]: the value's other form, computed by a QUANTIZE or DEQUANTIZE node; OCT_NONE where nobody wants it. */
+static oct_status add_twin(oct_quant_plan *plan, int value, int *twin)
+{
+    oct_graph *graph = plan->graph;
+    char name[256];
+    *twin = OCT_NONE;
+    if (plan->bytes[value]) {
+        if (!needs_f32(plan, value))
+            return OCT_OK;
+        snprintf(name, sizeof name, "%s.f32", graph->values[value].name);
+        return oct_graph_add_node(graph, OCT_OP_DEQUANTIZE, name, NULL, &value, 1, twin);
+    }
+    if (!oct_plan_has_bytes(plan, value))
+        return OCT_OK;
+    snprintf(name, sizeof name, "%s.u8", graph->values[value].name);
+    OCT_TRY(oct_graph_add_node(graph, OCT_OP_QUANTIZE, name, NULL, &value, 1, twin));
+    make_bytes(graph, *twin, plan->scale[value]);
+    return OCT_OK;
+}
+
+/* A constant operand of an addition or multiplication, as bytes with a scale of its own. */
+static oct_status quantize_operand(oct_quant_plan *plan, int n, int i)
+{
+    oct_graph *graph = plan->graph;
+    const int v = graph->nodes[n].in[i];
+    const oct_scale scale = oct_plan_input_scale(plan, n, i);
+    const oct_shape shape = graph->values[v].shape;
+    const float *data = oct_f32_constant(graph, v);
+    const int64_t count = oct_shape_elements(&shape);
+    uint8_t *q = oct_alloc((size_t)count, sizeof *q);
+    int id;
+    if (!q)
+        return oct_fail_memory((size_t)count);
+    for (int64_t e = 0; e < count; e++) {
+        const double x = nearbyint((double)data[e] / (double)scale.scale) + scale.zero_point;
+        q[e] = x < 0 ? 0 : x > 255 ? 255 : (uint8_t)x;
+    }
+    OCT_TRY(oct_graph_add_value(graph, graph->values[v].name, OCT_U8, &shape, q, &id));
+    make_bytes(graph, id, scale);
+    graph->nodes[n].in[i] = id;
+    return OCT_OK;
+}
+
+/* Points node n's inputs at the forms it wants. */
+static oct_status connect_node(oct_quant_plan *plan, int n, const int *twin)
+{
+    oct_graph *graph = plan->graph;
+    const bool weighted = graph->nodes[n].op == OCT_OP_CONV || graph->nodes[n].op == OCT_OP_DENSE;
+    if (plan->role[n] == OCT_ROLE_WEIGHTED)
+        OCT_TRY(oct_quantize_weights(plan, n));
+    for (int i = 0; i < graph->nodes[n].in_count; i++) {
+        const int v = graph->nodes[n].in[i];
+        if (v < 0 || (weighted && (i == OCT_IN_W || i == OCT_IN_BIAS)))
+            continue;
+        const bool bytes = oct_plan_input_is_bytes(plan, n, i);
+        if (bytes && graph->values[v].data)
+            OCT_TRY(quantize_operand(plan, n, i));
+        else if (!graph->values[v].data && bytes != plan->bytes[v])
+            graph->nodes[n].in[i] = twin[v];
+    }
+    return OCT_OK;
+}
+
+/* A network output stays f32 and keeps its name. */
+static void connect_output(oct_quant_plan *plan, int *output, const int *twin)
+{
+    oct_value *values = plan->graph->values;
+    const int v = *output;
+    if (!plan->bytes[v])
+        return;
+    char *name = values[v].name;
+    values[v].name = values[twin[v]].name;
+    values[twin[v]].name = name;
+    *output = twin[v];
+}
+
+static oct_status rewrite(oct_quant_plan *plan, int *twin)
+{
+    oct_graph *graph = plan->graph;
+    for (int v = 0; v < plan->values; v++)
+        if (plan->bytes[v])
+            make_bytes(graph, v, plan->scale[v]);
+    for (int v = 0; v < plan->values; v++)
+        OCT_TRY(add_twin(plan, v, &twin[v]));
+    for (int n = 0; n < plan->nodes; n++)
+        if (graph->nodes[n].op != OCT_OP_NONE)
+            OCT_TRY(connect_node(plan, n, twin));
+    for (int i = 0; i < graph->output_count; i++)
+        connect_output(plan, &graph->outputs[i], twin);
+    if (oct_graph_sweep(graph) < 0)
+        return oct_fail(OCT_ERR_MEMORY, "out of memory while quantizing");
+    OCT_TRY(oct_graph_infer(graph));
+    return oct_graph_check(graph);
+}
+
+/* -------------------------------------------------------------------------------------------------- entry ---- */
+
+static oct_status check_arguments(const oct_graph *graph, const oct_calibration *calibration, const oct_quantize_options *options)
+{
+    if (!graph || !calibration)
+        return oct_fail(OCT_ERR_ARGUMENT, "oct_quantize: %s is NULL", graph ? "calibration" : "graph");
+    OCT_TRY(oct_graph_status(graph));
+    if (options && options->method && strcmp(options->method, "minmax") != 0)
+        return oct_fail(OCT_ERR_ARGUMENT, "unknown calibration method \"%s\"; there is \"minmax\"", options->method);
+    if (oct_graph_is_quantized(graph))
+        return oct_fail(OCT_ERR_ARGUMENT, "the graph is quantized already");
+    if (!oct_calibration_is_of(calibration, graph))
+        return oct_fail(OCT_ERR_ARGUMENT, "the calibration belongs to another graph; calibrate this one, after all changes to it");
+    if (oct_calibration_samples(calibration) == 0)
+        return oct_fail(OCT_ERR_ARGUMENT, "the calibration has seen no samples");
+    return OCT_OK;
+}
+
+oct_status oct_quantize(const oct_graph *graph, const oct_calibration *calibration, const oct_quantize_options *options,
+                        oct_graph **quantized)
+{
+    oct_quant_plan plan;
+    if (!quantized)
+        return oct_fail(OCT_ERR_ARGUMENT, "oct_quantize: quantized is NULL");
+    *quantized = NULL;
+    OCT_TRY(check_arguments(graph, calibration, options));
+    oct_status status = make_plan(&plan, graph, calibration);
+    int *twin = oct_alloc((size_t)graph->value_count, sizeof *twin);
+    if (status == OCT_OK && !twin)
+        status = oct_fail_memory((size_t)graph->value_count * sizeof *twin);
+    if (status == OCT_OK)
+        status = complete_plan(&plan);
+    if (status == OCT_OK)
+        status = rewrite(&plan, twin);
+    if (status == OCT_OK) {
+        *quantized = plan.graph;
+        plan.graph = NULL;
+    }
+    oct_free(twin);
+    free_plan(&plan);
+    return status;
+}

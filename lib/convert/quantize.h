@@ -1,0 +1,74 @@
+/* quantize.h - the quantiser's steps, in the order of quantize.c:
+ *
+ *   quantize_plan.c      which values are bytes           (a minimum cut)
+ *   quantize_scales.c    scale and zero point of each     (ranges, shared scales, lower bounds)
+ *   quantize_weights.c   s8 weights and s32 biases
+ *   quantize.c           rewrites the graph
+ */
+#ifndef OCT_QUANTIZE_H
+#define OCT_QUANTIZE_H
+
+#include "calibrate.h"
+#include "rewrite.h"
+
+/* What quantisation can do with a node. */
+typedef enum oct_role {
+    OCT_ROLE_FLOAT,      /* reads and writes f32 */
+    OCT_ROLE_BYTES,      /* reads and writes u8, or reads and writes f32 */
+    OCT_ROLE_WEIGHTED,   /* int8 conv or dense: reads u8, writes either; a residual has the output's type */
+    OCT_ROLE_WRITER      /* float conv or dense: reads f32, writes either */
+} oct_role;
+
+/* How a value's u8 form stands for reals. */
+typedef struct oct_scale {
+    float scale;
+    int32_t zero_point;
+} oct_scale;
+
+typedef struct oct_quant_plan {
+    oct_graph *graph;                    /* the copy that becomes the result */
+    int nodes, values;                   /* how many it had before anything was added: the length of the tables below */
+    const oct_calibration *calibration;
+    bool *refused;                       /* per node: must stay float, whatever its operator could do */
+    oct_role *role;                      /* per node */
+    bool *bytes;                         /* per value: its producer writes u8 */
+    oct_scale *scale;                    /* per value: of its u8 form, where it has one */
+    double *weight_reach, *bias_reach;   /* per node of role WEIGHTED: largest sum |w| and |bias| of a channel */
+} oct_quant_plan;
+
+/* Whether node n of the plan works on bytes (its inputs are u8). */
+bool oct_plan_reads_bytes(const oct_quant_plan *plan, int n);
+/* In which form node n takes its variable input i. */
+bool oct_plan_input_is_bytes(const oct_quant_plan *plan, int n, int i);
+/* Whether anything reads the value's u8 form. */
+bool oct_plan_has_bytes(const oct_quant_plan *plan, int value);
+
+/* quantize_plan.c: fills role and bytes. */
+oct_status oct_plan_forms(oct_quant_plan *plan);
+
+/* quantize_scales.c: fills scale. */
+oct_status oct_plan_scales(oct_quant_plan *plan);
+/* The largest |real number| that node n could write, were its inputs and weights as large as their types allow; 0 where the node computes
+ * nothing that could overflow. */
+double oct_plan_reach(const oct_quant_plan *plan, int n);
+/* Scale and zero point for reals in [lo, hi], lo <= 0 <= hi. */
+oct_scale oct_scale_for(double lo, double hi);
+
+/* Scale of node n's input i in its u8 form; for a constant operand the one it will get. */
+oct_scale oct_plan_input_scale(const oct_quant_plan *plan, int n, int i);
+
+/* quantize_weights.c */
+typedef struct oct_channel_quant {
+    float scale;      /* of the weights */
+    int32_t bias;     /* in units of x_scale * scale */
+    double reach;     /* no accumulator is larger than this: 255 * sum |q| + |bias| */
+} oct_channel_quant;
+
+/* One output channel: q[i] = rne(w[i] / scale), in [-127, 127]. False where no scale makes the sums fit 32 bits. */
+bool oct_quantize_channel(const float *w, int64_t count, double bias, double x_scale, int8_t *q, oct_channel_quant *channel);
+/* Whether all channels of the int8 conv or dense n can be computed without overflow. */
+oct_status oct_weights_fit(const oct_quant_plan *plan, int n, bool *fit);
+/* Gives the int8 conv or dense n s8 weights and an s32 bias. */
+oct_status oct_quantize_weights(oct_quant_plan *plan, int n);
+
+#endif
