@@ -210,11 +210,49 @@ static void complete_tables(void)
     }
 }
 
+/* Every function of a table, as pointers that can be compared. */
+typedef void any_function(void);
+enum { TABLE_FUNCTIONS = 22 };
+static void functions_of(const oct_kernels *k, any_function *f[TABLE_FUNCTIONS])
+{
+    any_function *all[TABLE_FUNCTIONS] = {
+        (any_function *)k->gemm_f32[0].fn,    (any_function *)k->gemm_u8s8[0].fn,      (any_function *)k->gemv_f32[0].fn,
+        (any_function *)k->gemv_u8s8[0].fn,   (any_function *)k->depthwise_f32[0].run, (any_function *)k->depthwise_u8s8[0].run,
+        (any_function *)k->max_pool_f32,      (any_function *)k->max_pool_u8,          (any_function *)k->average_pool_f32,
+        (any_function *)k->average_pool_u8,   (any_function *)k->binary_f32,           (any_function *)k->binary_u8,
+        (any_function *)k->clamp_f32,         (any_function *)k->lut_u8,               (any_function *)k->quantize_f32_u8,
+        (any_function *)k->dequantize_u8_f32, (any_function *)k->requantize_u8,        (any_function *)k->widen_u8_s16,
+        (any_function *)k->minmax_f32,        (any_function *)k->softmax_f32,          (any_function *)k->transpose_x32,
+        (any_function *)k->transpose_x8,
+    };
+    memcpy(f, all, sizeof all);
+}
+
+/* A hole falls through to the next weaker level, not to the bottom: where a level has a kernel, no stronger one of its chain is scalar. */
+static void chains(void)
+{
+    static const char *const names[][2] = {{"avx2", "avx512"}, {"avx512", "avx512vnni"}, {"neon", "neondot"}};
+    any_function *scalar[TABLE_FUNCTIONS], *weak[TABLE_FUNCTIONS], *strong[TABLE_FUNCTIONS];
+    int compared = 0;
+    functions_of(oct_kernels_get("scalar", ~0u), scalar);
+    for (int i = 0; i < TEST_COUNT(names); i++) {
+        const oct_kernels *a = oct_kernels_get(names[i][0], ~0u), *b = oct_kernels_get(names[i][1], ~0u);
+        if (!a || !b)
+            continue;
+        functions_of(a, weak);
+        functions_of(b, strong);
+        for (size_t j = 0; j < TABLE_FUNCTIONS; j++, compared++)
+            CHECK_MSG(weak[j] == scalar[j] || strong[j] != scalar[j], "%s lacks function %zu, which %s has", b->isa, j, a->isa);
+    }
+    if (!compared)
+        test_skip("this machine has no two levels of one chain above scalar");
+}
+
 static const test_case pack_cases[] = {
     {"panel_widths", panel_widths}, {"panel_positions", panel_positions}, {"packing", packing}, {"provable", provable},
 };
 static const test_case dispatch_cases[] = {
-    {"levels", levels}, {"unknown_names", unknown_names}, {"mask", mask}, {"complete_tables", complete_tables},
+    {"levels", levels}, {"unknown_names", unknown_names}, {"mask", mask}, {"complete_tables", complete_tables}, {"chains", chains},
 };
 
 static void __attribute__((constructor)) register_suites(void)
