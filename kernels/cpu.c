@@ -6,8 +6,8 @@
 
 #include <cpuid.h>
 
-/* The XCR0 register: which register files the operating system saves on a context switch. The instruction is written out because the
- * compiler's intrinsic wants -mxsave. Only valid after cpuid has shown OSXSAVE. */
+/* The XCR0 register: which register files the operating system saves on a context switch. The instruction is written out because
+ * the compiler's intrinsic wants -mxsave. Only valid after cpuid has shown OSXSAVE. */
 static uint64_t read_xcr0(void)
 {
     uint32_t low, high;

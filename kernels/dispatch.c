@@ -3,8 +3,8 @@
  *   scalar --> avx2 --> avx512 --> avx512vnni          A level's table is the one before it in the chain, copied, with the level's
  *        \---> neon --> neondot                        own entries laid over: what it lacks falls through.
  *
- * All tables are built once, by the first caller, into static memory; afterwards they are only read. Levels this CPU lacks keep the table
- * of their base: even the assignments of an overlay are compiled for its ISA.
+ * All tables are built once, by the first caller, into static memory; afterwards they are only read. Levels this CPU lacks keep the
+ * table of their base: even the assignments of an overlay are compiled for its ISA.
  */
 #include <pthread.h>
 #include <string.h>

@@ -5,9 +5,9 @@
  *      strip 0  | u  | u  | u  |        block = the rows of one micro-kernel call      units are independent of each other
  *      strip 1  | u  | u  | u  |
  *
- * Inside a unit the panel stays in the cache while the strip's rows pass by. Units follow each other along a strip (the strip's rows stay
- * in L2, all weights pass by) or, when all of A fits in L2, down a panel (the panel stays, all of A passes by): then the weights, which
- * are often far bigger than any cache, are read once.
+ * Inside a unit the panel stays in the cache while the strip's rows pass by. Units follow each other along a strip (the strip's
+ * rows stay in L2, all weights pass by) or, when all of A fits in L2, down a panel (the panel stays, all of A passes by): then the
+ * weights, which are often far bigger than any cache, are read once.
  */
 #include "gemm.h"
 
@@ -20,9 +20,12 @@ enum { A_CACHE_BYTES = 256 * 1024 };
 
 static size_t elem_size(uint8_t elem) { return elem == OCT_ELEM_F32 ? 4 : elem == OCT_ELEM_S16 ? 2 : 1; }
 
-/* Piece `index` of `total` things cut into `pieces` nearly equal parts begins here. No part is more than one larger than another: 49 rows
- * in tiles of at most 12 are 9, 10, 10, 10, 10, not 12, 12, 12, 12, 1. */
-static size_t piece_begin(size_t total, size_t pieces, size_t index) { return total / pieces * index + total % pieces * index / pieces; }
+/* Piece `index` of `total` things cut into `pieces` nearly equal parts begins here. No part is more than one larger than another:
+ * 49 rows in tiles of at most 12 are 9, 10, 10, 10, 10, not 12, 12, 12, 12, 1. */
+static size_t piece_begin(size_t total, size_t pieces, size_t index)
+{
+    return total / pieces * index + total % pieces * index / pieces;
+}
 
 /* ------------------------------------------------------------------------------------------- the cut ---- */
 
@@ -166,8 +169,8 @@ bool oct_conv_is_matrix(const oct_conv_shape *s)
 }
 
 /* The taps of one output pixel. Coordinates left of or above the image wrap to huge values: one comparison catches both sides. */
-static const void **pixel_taps(const oct_conv_shape *s, const char *image, size_t pixel_bytes, size_t oy, size_t ox, const void *padding,
-                               const void **taps)
+static const void **pixel_taps(const oct_conv_shape *s, const char *image, size_t pixel_bytes, size_t oy, size_t ox,
+                               const void *padding, const void **taps)
 {
     for (size_t ky = 0; ky < s->kernel_h; ky++) {
         const size_t y = oy * s->stride_h + ky * s->dilation_h - s->pad_top;

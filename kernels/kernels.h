@@ -90,7 +90,7 @@ typedef struct oct_gemm_entry {
                                    acc_bias then takes bias - (z - a_shift) * sum of the column's weights */
 } oct_gemm_entry;
 
-/* Widest first. N is cut into panels of the widest, the rest into narrower ones (pack.c). */
+/* Widest first; all variants of a list share a_elem and a_shift. N is cut into panels of the widest, the rest into narrower ones (pack.c). */
 #define OCT_GEMM_VARIANTS 4
 /* No entry has more rows: the loops keep that many row pointers on the stack. */
 #define OCT_GEMM_MAX_MR 32

@@ -50,7 +50,10 @@ static const oct_gemm_entry *choose(const oct_gemm_entry *variants, size_t left)
 
 static size_t elem_size(uint8_t elem) { return elem == OCT_ELEM_F32 ? 4 : elem == OCT_ELEM_S16 ? 2 : 1; }
 
-static size_t tap_elements(const oct_gemm_entry *entry, size_t k) { return (k + entry->kr - 1) / entry->kr * entry->kr * entry->nr; }
+static size_t tap_elements(const oct_gemm_entry *entry, size_t k)
+{
+    return (k + entry->kr - 1) / entry->kr * entry->kr * entry->nr;
+}
 
 static size_t panel_bytes(const oct_gemm_entry *entry, size_t taps, size_t k)
 {
@@ -114,8 +117,8 @@ size_t oct_packed_bytes(const oct_gemm_entry *variants, size_t n, size_t taps, s
     return end_of(variants, n, taps, k, &count).offset;
 }
 
-/* One group of `depth` <= kr neighbouring k, all columns of the panel. Columns are the inner loop: nr streams are read side by side, and
- * the panel is written from front to back. `column_step`: elements between the columns of w. */
+/* One group of `depth` <= kr neighbouring k, all columns of the panel. Columns are the inner loop: nr streams are read side by
+ * side, and the panel is written from front to back. `column_step`: elements between the columns of w. */
 static void pack_group_f32(const oct_panel *p, const float *w, size_t column_step, size_t depth, float *to)
 {
     for (size_t c = 0; c < p->n; c++)
@@ -170,9 +173,9 @@ static void pack_all(oct_packed *packed, const void *w, size_t w_elem_size, void
 void oct_pack_f32(oct_packed *packed, const float *w, void *data) { pack_all(packed, w, sizeof *w, data); }
 void oct_pack_u8s8(oct_packed *packed, const int8_t *w, void *data) { pack_all(packed, w, sizeof *w, data); }
 
-/* The bound of every partial sum is proved in gemm_u8s8_scalar.c; the sum needs 64 bits here because it may not fit. The product is taken
- * in float exactly as the kernel does: conversion and multiplication round monotonically, so no |acc| <= bound gives more. A NaN (also
- * 0 * inf) compares false. */
+/* The bound of every partial sum is proved in gemm_u8s8_scalar.c; the sum needs 64 bits here because it may not fit. The product is
+ * taken in float exactly as the kernel does: conversion and multiplication round monotonically, so no |acc| <= bound gives more. A
+ * NaN (also 0 * inf) compares false. */
 bool oct_gemm_provable(const int8_t *w, size_t count, int32_t bias, float mult)
 {
     const int64_t limit = (int64_t)1 << 31;

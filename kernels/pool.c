@@ -15,12 +15,14 @@ typedef struct span {
 
 static span span_y(const oct_pool_window *w, size_t oy)
 {
-    return (span){(ptrdiff_t)(oy * w->stride_h) - (ptrdiff_t)w->pad_top, w->kernel_h, w->dilation_h, w->in_h, w->in_h + w->pad_bottom};
+    return (span){(ptrdiff_t)(oy * w->stride_h) - (ptrdiff_t)w->pad_top, w->kernel_h, w->dilation_h, w->in_h,
+                  w->in_h + w->pad_bottom};
 }
 
 static span span_x(const oct_pool_window *w, size_t ox)
 {
-    return (span){(ptrdiff_t)(ox * w->stride_w) - (ptrdiff_t)w->pad_left, w->kernel_w, w->dilation_w, w->in_w, w->in_w + w->pad_right};
+    return (span){(ptrdiff_t)(ox * w->stride_w) - (ptrdiff_t)w->pad_left, w->kernel_w, w->dilation_w, w->in_w,
+                  w->in_w + w->pad_right};
 }
 
 static ptrdiff_t position(const span *s, size_t i) { return s->start + (ptrdiff_t)(i * s->dilation); }
@@ -35,8 +37,8 @@ static size_t counted(const span *s, bool include_pad)
     return count;
 }
 
-/* Where a max pool reads for tap i: its own place, or for a padded tap the window's first tap inside the image, which changes no maximum. A
- * window that touches the image nowhere (dilation jumping over it) has no maximum; it takes the nearest pixel. */
+/* Where a max pool reads for tap i: its own place, or for a padded tap the window's first tap inside the image, which changes no
+ * maximum. A window that touches the image nowhere (dilation jumping over it) has no maximum; it takes the nearest pixel. */
 static size_t clamped(const span *s, size_t i)
 {
     if (inside(s, i))

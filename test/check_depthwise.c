@@ -1,4 +1,5 @@
-/* check_depthwise.c - the checkers of depthwise kernels: many shapes, every entry that accepts them, packing and running between guard pages. */
+/* check_depthwise.c - the checkers of depthwise kernels: many shapes, every entry that accepts them, packing and running between
+ * guard pages. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ typedef struct depthwise_case {
 
 static size_t in_elements(const oct_conv_shape *s) { return s->batch * s->in_h * s->in_w * s->in_c; }
 
-/* Pads up to the kernel's reach, on each side for itself; the other two follow from the output size, which may cut or add pixels. */
+/* Sizes along one axis: pads before and behind are independent, each shorter than the kernel's reach. */
 static void random_axis(size_t *in, size_t *out, size_t kernel, size_t stride, size_t dilation, size_t *pad)
 {
     const size_t reach = dilation * (kernel - 1) + 1;
@@ -37,8 +38,9 @@ static void random_axis(size_t *in, size_t *out, size_t kernel, size_t stride, s
 static oct_conv_shape random_shape(void)
 {
     /* kernel height and width, stride, dilation: the common ones more often */
-    static const uint8_t kinds[][4] = {{3, 3, 1, 1}, {3, 3, 1, 1}, {3, 3, 1, 1}, {3, 3, 2, 1}, {3, 3, 2, 1}, {3, 3, 2, 1}, {5, 5, 1, 1},
-                                       {5, 5, 2, 1}, {7, 7, 1, 1}, {1, 1, 1, 1}, {3, 3, 1, 2}, {2, 3, 2, 1}, {1, 5, 3, 2}};
+    static const uint8_t kinds[][4] = {{3, 3, 1, 1}, {3, 3, 1, 1}, {3, 3, 1, 1}, {3, 3, 2, 1}, {3, 3, 2, 1},
+                                       {3, 3, 2, 1}, {5, 5, 1, 1}, {5, 5, 2, 1}, {7, 7, 1, 1}, {1, 1, 1, 1},
+                                       {3, 3, 1, 2}, {2, 3, 2, 1}, {1, 5, 3, 2}};
     static const uint8_t channels[] = {1, 2, 3, 8, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65, 80, 96, 127, 128, 129};
     const uint8_t *kind = kinds[test_below(sizeof kinds / sizeof kinds[0])];
     oct_conv_shape s = {.batch = 1 + test_below(8) / 7, .kernel_h = kind[0], .kernel_w = kind[1], .stride_h = kind[2],
@@ -99,10 +101,11 @@ static void call_kernel(void *arg)
 static void describe_failure(const depthwise_case *c, check_report *report, const char *what)
 {
     const oct_conv_shape *s = &c->shape;
-    report_fail(report, "%s: %zux%zu, stride %zu %zu, dilation %zu, in %zux%zux%zux%zu, pad %zu %zu, out %zux%zux%zu %s, guard %s: %s",
-                c->entry->name, s->kernel_h, s->kernel_w, s->stride_h, s->stride_w, s->dilation_h, s->batch, s->in_h, s->in_w, s->in_c,
-                s->pad_top, s->pad_left, s->out_h, s->out_w, s->out_c, c->data.layer.e.out_elem == OCT_ELEM_F32 ? "f32" : "u8",
-                c->side == GUARD_BEHIND ? "behind" : "before", what);
+    report_fail(report,
+                "%s: %zux%zu, stride %zu %zu, dilation %zu, in %zux%zux%zux%zu, pad %zu %zu, out %zux%zux%zu %s, guard %s: %s",
+                c->entry->name, s->kernel_h, s->kernel_w, s->stride_h, s->stride_w, s->dilation_h, s->batch, s->in_h, s->in_w,
+                s->in_c, s->pad_top, s->pad_left, s->out_h, s->out_w, s->out_c,
+                c->data.layer.e.out_elem == OCT_ELEM_F32 ? "f32" : "u8", c->side == GUARD_BEHIND ? "behind" : "before", what);
 }
 
 static void compare(const depthwise_case *c, check_report *report)
@@ -152,7 +155,8 @@ static void run_case(depthwise_case *c, check_report *report)
         fill_f32(c->in, in_elements(s), kind);
         fill_f32(c->w, s->out_c * c->taps, kind);
     }
-    const oct_elem out = test_below(c->u8s8 ? 4 : 2) ? (c->u8s8 ? OCT_ELEM_U8 : OCT_ELEM_F32) : (c->u8s8 ? OCT_ELEM_F32 : OCT_ELEM_U8);
+    const oct_elem out =
+        test_below(c->u8s8 ? 4 : 2) ? (c->u8s8 ? OCT_ELEM_U8 : OCT_ELEM_F32) : (c->u8s8 ? OCT_ELEM_F32 : OCT_ELEM_U8);
     c->data = layer_make(c->u8s8, 1, s->out_c, c->taps, c->w, kind, out, false);
     for (int side = 0; side < 2 && !report->failed; side++) {
         c->side = (guard_side)side;

@@ -1,4 +1,5 @@
-/* check_elements.c - the checkers of everything that is not a product: kernels of one element, pools, binary, ranges, softmax, transposes. */
+/* check_elements.c - the checkers of everything that is not a product: kernels of one element, pools, binary, ranges, softmax,
+ * transposes. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,7 +105,8 @@ static void compare_elements(const element_kernel *kernel, const element_call *c
     for (size_t i = 0; i < c->n && !report->failed; i++) {
         const double x = elem_at(kernel->in, before, i), expected = kernel->expect(c, x), out = elem_at(kernel->out, c->out, i);
         if (out != expected)
-            report_fail(report, "%s: n %zu, element %zu: f(%.9g) is %.9g, expected %.9g (scale %.9g, zeros %d %d, lo %.9g, hi %.9g)",
+            report_fail(report,
+                        "%s: n %zu, element %zu: f(%.9g) is %.9g, expected %.9g (scale %.9g, zeros %d %d, lo %.9g, hi %.9g)",
                         kernel->name, c->n, i, x, out, expected, (double)c->scale, (int)c->in_zero, (int)c->out_zero, (double)c->lo,
                         (double)c->hi);
     }
@@ -339,7 +341,8 @@ static void compare_binary(const oct_binary_job *expected, const void *out, bool
             const oracle_value value = oracle_binary(expected, u8, r, c);
             const double x = elem_at(u8 ? OCT_ELEM_U8 : OCT_ELEM_F32, out, r * expected->cols + c);
             if (!oracle_accepts(value, x))
-                report_fail(report, "binary_%s kind %d, %zux%zu, strides %zu %zu, steps %zu %zu: row %zu column %zu is %.9g, expected %.9g",
+                report_fail(report,
+                            "binary_%s kind %d, %zux%zu, strides %zu %zu, steps %zu %zu: row %zu column %zu is %.9g, expected %.9g",
                             u8 ? "u8" : "f32", (int)expected->kind, expected->rows, expected->cols, expected->a_stride,
                             expected->b_stride, expected->a_step, expected->b_step, r, c, x, value.value);
         }
@@ -365,7 +368,8 @@ static void judge_binary(binary_call *c, bool u8, check_report *report)
     c->job.b = guarded_copy(SLOT_B, b, nb * size, 1, side);
     report->cases++;
     if (!survives(call_binary, c))
-        report_fail(report, "binary kind %d, %zux%zu touched memory outside its buffers", (int)c->job.kind, c->job.rows, c->job.cols);
+        report_fail(report, "binary kind %d, %zux%zu touched memory outside its buffers", (int)c->job.kind, c->job.rows,
+                    c->job.cols);
     else if (!canary_intact(&area))
         report_fail(report, "binary kind %d, %zux%zu wrote outside its output", (int)c->job.kind, c->job.rows, c->job.cols);
     else
@@ -421,8 +425,8 @@ void check_minmax(const oct_kernels *kernels, const oct_kernels *base, check_rep
         if (!survives(call_minmax, &c))
             report_fail(report, "minmax_f32: n %zu: touched memory outside its input", c.n);
         else if (c.lo != lo || c.hi != hi)
-            report_fail(report, "minmax_f32: n %zu: [%.9g, %.9g], expected [%.9g, %.9g]", c.n, (double)c.lo, (double)c.hi, (double)lo,
-                        (double)hi);
+            report_fail(report, "minmax_f32: n %zu: [%.9g, %.9g], expected [%.9g, %.9g]", c.n, (double)c.lo, (double)c.hi,
+                        (double)lo, (double)hi);
     }
 }
 

@@ -64,7 +64,7 @@ static void place_panel(gemm_case *c)
     c->tile.b = b;
 }
 
-/* The zero-point term the contract puts into acc_bias: (z - a_shift) * sum of the column's weights, none for rows that are a - z. */
+/* What the contract takes off acc_bias: (z - a_shift) * sum of the column's weights; nothing for rows that are a - z already. */
 static int32_t zero_term(const gemm_case *c, size_t column)
 {
     int32_t sum = 0;
@@ -79,7 +79,8 @@ static void place_parameters(gemm_case *c)
     const size_t width = c->entry->nr;
     oct_epilogue *e = &c->tile.e;
     *e = c->data.layer.e;
-    float *bias = guarded(SLOT_BIAS, width * sizeof *bias, 64, c->side), *mult = guarded(SLOT_MULT, width * sizeof *mult, 64, c->side);
+    float *bias = guarded(SLOT_BIAS, width * sizeof *bias, 64, c->side),
+          *mult = guarded(SLOT_MULT, width * sizeof *mult, 64, c->side);
     int32_t *acc_bias = guarded(SLOT_ACC_BIAS, width * sizeof *acc_bias, 64, c->side);
     for (size_t i = 0; i < width; i++) {
         bias[i] = i < c->n ? c->data.bias[i] : 0.0f;
@@ -104,9 +105,10 @@ static void call_kernel(void *arg)
 static void describe_failure(const gemm_case *c, check_report *report, const char *what)
 {
     const oct_epilogue *e = &c->tile.e;
-    report_fail(report, "%s: m %zu n %zu taps %zu k %zu offset %zu, data %d, %s out%s, zero %d, guard %s: %s", c->entry->name, c->m, c->n,
-                c->taps, c->k, c->a_offset, (int)c->kind, e->out_elem == OCT_ELEM_F32 ? "f32" : "u8",
-                e->residual ? " with residual" : "", (int)c->data.layer.x_zero, c->side == GUARD_BEHIND ? "behind" : "before", what);
+    report_fail(report, "%s: m %zu n %zu taps %zu k %zu offset %zu, data %d, %s out%s, zero %d, guard %s: %s", c->entry->name, c->m,
+                c->n, c->taps, c->k, c->a_offset, (int)c->kind, e->out_elem == OCT_ELEM_F32 ? "f32" : "u8",
+                e->residual ? " with residual" : "", (int)c->data.layer.x_zero, c->side == GUARD_BEHIND ? "behind" : "before",
+                what);
 }
 
 static void compare(const gemm_case *c, const canary_area *area, check_report *report)
@@ -200,7 +202,8 @@ static void check_list(const oct_gemm_entry *list, bool u8s8, check_report *repo
 {
     for (const oct_gemm_entry *e = list; e->fn; e++) {
         const bool f32 = e->a_elem == OCT_ELEM_F32 && e->b_elem == OCT_ELEM_F32;
-        const bool ints = (e->a_elem == OCT_ELEM_U8 || e->a_elem == OCT_ELEM_S16) && (e->b_elem == OCT_ELEM_S8 || e->b_elem == OCT_ELEM_S16);
+        const bool ints =
+            (e->a_elem == OCT_ELEM_U8 || e->a_elem == OCT_ELEM_S16) && (e->b_elem == OCT_ELEM_S8 || e->b_elem == OCT_ELEM_S16);
         if (!e->name || e->mr < 1 || e->mr > OCT_GEMM_MAX_MR || e->nr < 1 || e->kr < 1 || !(u8s8 ? ints : f32))
             report_fail(report, "%s: an impossible entry", e->name ? e->name : "(no name)");
         if (e->a_elem != list->a_elem || e->a_shift != list->a_shift)

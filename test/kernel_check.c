@@ -128,7 +128,7 @@ canary_area canary_place(size_t rows, size_t row_bytes, size_t ld_bytes, guard_s
     return a;
 }
 
-/* Position of the canary pattern: the area may begin with the margin. Whether it does can be seen from where it touches the slot. */
+/* Where in the pattern `out` begins: behind the margin, unless the area touches the guard page before the slot. */
 static size_t canary_phase(const canary_area *a)
 {
     return a->out == (uint8_t *)guarded(SLOT_OUT, 0, 1, GUARD_BEFORE) ? 0 : CANARY_MARGIN;
@@ -254,7 +254,7 @@ size_t edge_size(size_t limit)
 
 /* -------------------------------------------------------------------------------------------- layers ---- */
 
-/* A multiplier that spreads sums over the output's range: now and then the greatest that can be proved, or a power of two (ties). */
+/* A multiplier that spreads sums over the output's range; now and then the greatest provable one, or a power of two (ties). */
 static float make_mult(const int8_t *w, size_t k, int32_t bias, data_kind kind)
 {
     double bound = fabs((double)bias);

@@ -4,8 +4,8 @@
  *
  *   canaries   | out row 0 | canary | out row 1 | canary | .. | out row m-1 |guard page
  *
- * A checker tests one family of a kernel table and reports instead of failing the test, so that the tests of the tests can ask whether a
- * planted bug is caught (suite_kernels_planted.c).
+ * A checker tests one family of a kernel table and reports instead of failing the test, so that the tests of the tests can ask
+ * whether a planted bug is caught (suite_kernels_planted.c).
  */
 #ifndef TEST_KERNEL_CHECK_H
 #define TEST_KERNEL_CHECK_H
@@ -24,7 +24,7 @@ typedef struct check_report {
 
 void report_fail(check_report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* One family: a checker for its entries in `kernels`. Entries that `base` (a weaker level, or NULL) has as well were judged there. */
+/* One family: a checker for its entries in `kernels`, less those that `base` (a weaker level, or NULL) has as well. */
 typedef void kernel_checker(const oct_kernels *kernels, const oct_kernels *base, check_report *report);
 typedef struct kernel_family {
     const char *name;
@@ -47,11 +47,13 @@ typedef enum guard_side { GUARD_BEHIND, GUARD_BEFORE } guard_side;
 
 /* Large areas, one for each thing a kernel gets. */
 enum {
-    SLOT_POINTERS, SLOT_A, SLOT_B, SLOT_BIAS, SLOT_ACC_BIAS, SLOT_MULT, SLOT_RESIDUAL, SLOT_OUT, SLOT_SCRATCH, SLOT_TABLE, GUARD_SLOTS
+    SLOT_POINTERS, SLOT_A, SLOT_B, SLOT_BIAS, SLOT_ACC_BIAS, SLOT_MULT, SLOT_RESIDUAL, SLOT_OUT, SLOT_SCRATCH,
+    SLOT_TABLE,                 /* tables, padding rows, packed depthwise weights */
+    GUARD_SLOTS
 };
 
-/* `bytes` bytes that touch a guard page at one end, aligned to `align` (then up to align - 1 bytes may lie between end and guard). The
- * memory of a slot is reused by the next call. Ends the program if the system has no memory. */
+/* `bytes` bytes that touch a guard page at one end, aligned to `align` (then up to align - 1 bytes may lie between end and guard).
+ * The memory of a slot is reused by the next call. Ends the program if the system has no memory. */
 void *guarded(int slot, size_t bytes, size_t align, guard_side side);
 void *guarded_copy(int slot, const void *from, size_t bytes, size_t align, guard_side side);
 

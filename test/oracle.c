@@ -99,7 +99,8 @@ oracle_value oracle_gemm(const oracle_layer *layer, const void *a, const void *w
     return finish(layer, &s, row, column);
 }
 
-oracle_value oracle_conv(const oracle_layer *layer, const oct_conv_shape *c, const void *in, const void *w, size_t pixel, size_t channel)
+oracle_value oracle_conv(const oracle_layer *layer, const oct_conv_shape *c, const void *in, const void *w, size_t pixel,
+                         size_t channel)
 {
     const int64_t n = (int64_t)(pixel / (c->out_h * c->out_w));
     const int64_t oy = (int64_t)(pixel / c->out_w % c->out_h), ox = (int64_t)(pixel % c->out_w);
@@ -122,7 +123,8 @@ oracle_value oracle_conv(const oracle_layer *layer, const oct_conv_shape *c, con
 
 /* ------------------------------------------------------------------------------------------- pooling ---- */
 
-static oracle_value finish_average(double sum_f, double size, int64_t sum_i, size_t taps, float mult, const oct_pool_job *job, bool u8)
+static oracle_value finish_average(double sum_f, double size, int64_t sum_i, size_t taps, float mult, const oct_pool_job *job,
+                                   bool u8)
 {
     if (u8) {
         const float x = (float)((double)(float)sum_i * (double)mult);

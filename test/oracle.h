@@ -23,7 +23,8 @@ typedef struct oracle_layer {
 /* Element (row, column) of a product: a is the row, w the column, k elements each (f32, or u8 and s8). */
 oracle_value oracle_gemm(const oracle_layer *layer, const void *a, const void *w, size_t k, size_t row, size_t column);
 /* A convolution's output pixel (counted over batch, height, width) and channel. w is OHWI, in_c / groups deep. */
-oracle_value oracle_conv(const oracle_layer *layer, const oct_conv_shape *shape, const void *in, const void *w, size_t pixel, size_t channel);
+oracle_value oracle_conv(const oracle_layer *layer, const oct_conv_shape *shape, const void *in, const void *w, size_t pixel,
+                         size_t channel);
 
 /* A pooling output, straight from the window's definition. */
 oracle_value oracle_pool(const oct_pool_args *args, size_t pixel, size_t channel);

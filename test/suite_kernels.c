@@ -1,4 +1,5 @@
-/* suite_kernels.c - every entry of every instruction set this machine can run. A new family is a row here and one in kernel_families. */
+/* suite_kernels.c - every entry of every instruction set this machine can run. A new family is a row here and one in
+ * kernel_families. */
 #include <string.h>
 
 #include "kernel_check.h"

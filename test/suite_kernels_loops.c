@@ -1,5 +1,5 @@
-/* suite_kernels_loops.c - the loops round the kernels: whole products and convolutions, units in any order, row pointers, skipped padding,
- * pooling windows. Made-up "spy" kernels see what the loops ask for; the real ones are compared with the oracle. */
+/* suite_kernels_loops.c - the loops round the kernels: whole products and convolutions, units in any order, row pointers, skipped
+ * padding, pooling windows. Made-up "spy" kernels see what the loops ask for; the real ones are compared with the oracle. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,10 +167,12 @@ static void compare_conv(const conv_case *c, check_report *report)
             expected.value = elem == OCT_ELEM_F32 ? -expected.value : 255.0 - expected.value;
         const double out = elem_at(elem, c->area.out + pixel * c->area.ld_bytes, channel);
         if (!oracle_accepts(expected, out))
-            report_fail(report, "%s %s: %zux%zu stride %zu %zu dilation %zu %zu pad %zu %zu groups %zu in %zux%zux%zux%zu out %zux%zux%zu: "
-                        "pixel %zu channel %zu is %.9g, expected %.9g +- %.3g", c->kernels->isa, c->variants->name, s->kernel_h, s->kernel_w,
-                        s->stride_h, s->stride_w, s->dilation_h, s->dilation_w, s->pad_top, s->pad_left, s->groups, s->batch, s->in_h,
-                        s->in_w, s->in_c, s->out_h, s->out_w, s->out_c, pixel, channel, out, expected.value, expected.tolerance);
+            report_fail(report,
+                        "%s %s: %zux%zu stride %zu %zu dilation %zu %zu pad %zu %zu groups %zu in %zux%zux%zux%zu out %zux%zux%zu: "
+                        "pixel %zu channel %zu is %.9g, expected %.9g +- %.3g",
+                        c->kernels->isa, c->variants->name, s->kernel_h, s->kernel_w, s->stride_h, s->stride_w, s->dilation_h,
+                        s->dilation_w, s->pad_top, s->pad_left, s->groups, s->batch, s->in_h, s->in_w, s->in_c, s->out_h, s->out_w,
+                        s->out_c, pixel, channel, out, expected.value, expected.tolerance);
     }
 }
 
@@ -199,7 +201,8 @@ static void judge_conv(conv_case *c, data_kind kind, check_report *report)
     const oct_elem out = test_below(2) ? OCT_ELEM_U8 : OCT_ELEM_F32;
     c->data = layer_make(c->u8s8, c->pixels, s->out_c, c->taps * c->depth, c->w, kind, out, test_below(2));
     place_input(c);
-    c->area = canary_place(c->pixels, s->out_c * elem_bytes(out), (s->out_c + test_below(5)) * elem_bytes(out), (guard_side)test_below(2));
+    c->area = canary_place(c->pixels, s->out_c * elem_bytes(out), (s->out_c + test_below(5)) * elem_bytes(out),
+                           (guard_side)test_below(2));
     report->cases++;
     if (!survives(call_conv, c))
         report_fail(report, "%s %s: touched memory outside its buffers", c->kernels->isa, c->variants->name);
@@ -281,12 +284,14 @@ static void conv_rows(void)
     for (int i = 0; i < 200; i++) {
         const oct_conv_shape s = random_conv();
         const size_t taps = s.kernel_h * s.kernel_w, count = s.batch * s.out_h * s.out_w * taps;
-        const uint8_t *in = guarded(SLOT_A, in_elements(&s) * 2, 1, GUARD_BEHIND), *padding = guarded(SLOT_TABLE, 1, 1, GUARD_BEHIND);
+        const uint8_t *in = guarded(SLOT_A, in_elements(&s) * 2, 1, GUARD_BEHIND),
+                      *padding = guarded(SLOT_TABLE, 1, 1, GUARD_BEHIND);
         const void **rows = guarded(SLOT_POINTERS, count * sizeof *rows, sizeof *rows, GUARD_BEHIND);
         oct_conv_rows(&s, in, 2, padding, rows);
         for (size_t j = 0; j < count; j++) {
             const size_t pixel = j / taps, n = pixel / (s.out_h * s.out_w);
-            const int64_t y = (int64_t)(pixel / s.out_w % s.out_h * s.stride_h + j % taps / s.kernel_w * s.dilation_h) - (int64_t)s.pad_top;
+            const int64_t y =
+                (int64_t)(pixel / s.out_w % s.out_h * s.stride_h + j % taps / s.kernel_w * s.dilation_h) - (int64_t)s.pad_top;
             const int64_t x = (int64_t)(pixel % s.out_w * s.stride_w + j % s.kernel_w * s.dilation_w) - (int64_t)s.pad_left;
             const bool outside = y < 0 || y >= (int64_t)s.in_h || x < 0 || x >= (int64_t)s.in_w;
             const size_t at = outside ? 0 : ((n * s.in_h + (size_t)y) * s.in_w + (size_t)x) * s.in_c * 2;
@@ -342,9 +347,11 @@ static void spy_kernel(const oct_tile *t)
         spy.foreign = true;
 }
 
-static const oct_gemm_entry spy_f32[] = {{spy_kernel, 5, 8, 1, OCT_ELEM_F32, OCT_ELEM_F32, "spy", 0}, {NULL, 0, 0, 0, 0, 0, NULL, 0}};
+static const oct_gemm_entry spy_f32[] = {{spy_kernel, 5, 8, 1, OCT_ELEM_F32, OCT_ELEM_F32, "spy", 0},
+                                         {NULL, 0, 0, 0, 0, 0, NULL, 0}};
 static const oct_gemm_entry spy_u8[] = {{spy_kernel, 5, 8, 4, OCT_ELEM_U8, OCT_ELEM_S8, "spy", 0}, {NULL, 0, 0, 0, 0, 0, NULL, 0}};
-static const oct_gemm_entry spy_s16[] = {{spy_kernel, 5, 8, 2, OCT_ELEM_S16, OCT_ELEM_S16, "spy", 0}, {NULL, 0, 0, 0, 0, 0, NULL, 0}};
+static const oct_gemm_entry spy_s16[] = {{spy_kernel, 5, 8, 2, OCT_ELEM_S16, OCT_ELEM_S16, "spy", 0},
+                                         {NULL, 0, 0, 0, 0, 0, NULL, 0}};
 static const oct_gemm_entry spy_mixed[] = {{spy_kernel, 7, 32, 1, OCT_ELEM_F32, OCT_ELEM_F32, "spy", 0},
                                            {spy_kernel, 12, 8, 1, OCT_ELEM_F32, OCT_ELEM_F32, "spy", 0},
                                            {NULL, 0, 0, 0, 0, 0, NULL, 0}};
@@ -375,7 +382,8 @@ static void coverage(void)
         run_units(&job);
         for (size_t j = 0; j < job.m * packed.n; j++)
             CHECK_MSG(spy.times[j] == 1, "m %zu n %zu: element %zu %u times", job.m, packed.n, j, spy.times[j]);
-        CHECK_MSG(i & 1 || spy.largest_m - spy.smallest_m <= 1, "m %zu in blocks of %zu to %zu", job.m, spy.smallest_m, spy.largest_m);
+        CHECK_MSG(i & 1 || spy.largest_m - spy.smallest_m <= 1, "m %zu in blocks of %zu to %zu", job.m, spy.smallest_m,
+                  spy.largest_m);
         CHECK(spy.largest_m <= lists[i & 1][i & 1 ? 1 : 0].mr);
     }
     oct_packed empty = {.variants = spy_f32, .n = 4, .taps = 1, .k = 4, .data = w};
@@ -384,14 +392,18 @@ static void coverage(void)
     oct_gemm_run(&none, 0, 0);
 }
 
-/* One row of tiles is one output row here, so the top and bottom tiles have three padded taps each: left out where that is exact. */
+/* A tile is one output row here, so the top and the bottom one have three padded taps each: left out where that is exact. */
 static size_t fewest_taps(const oct_gemm_entry *variants, bool with_padding)
 {
     static float in[25 * 3], padding[3], out[25 * 8];
     static char w[9 * 4 * 8 * 4];
     static const void *rows[25 * 9];
-    const oct_conv_shape s = {.batch = 1, .in_h = 5, .in_w = 5, .in_c = 3, .out_h = 5, .out_w = 5, .out_c = 8, .kernel_h = 3, .kernel_w = 3,
-                              .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1, .pad_top = 1, .pad_left = 1, .groups = 1};
+    const oct_conv_shape s = {.batch = 1,
+                              .in_h = 5, .in_w = 5, .in_c = 3,
+                              .out_h = 5, .out_w = 5, .out_c = 8,
+                              .kernel_h = 3, .kernel_w = 3, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1,
+                              .pad_top = 1, .pad_left = 1,
+                              .groups = 1};
     oct_conv_rows(&s, in, elem_bytes((oct_elem)variants->a_elem), padding, rows);
     oct_packed packed = {.variants = variants, .n = 8, .taps = 9, .k = 3, .data = w};
     oct_gemm_job job = {.packed = &packed, .m = 25, .rows = rows, .padding = with_padding ? padding : NULL,
@@ -411,7 +423,8 @@ static void skipped_padding(void)
 
 /* ------------------------------------------------------------------------------------------------ pooling ---- */
 
-/* One axis of a pooling window; in ceil mode the last window may hang over the padded edge, but must begin before it (ONNX, PyTorch). */
+/* One axis of a pooling window; in ceil mode the last window may hang over the padded edge, but must begin before it (ONNX,
+ * PyTorch). */
 static size_t pool_out(size_t in, size_t pad0, size_t pad1, size_t reach, size_t stride, bool ceil_mode)
 {
     size_t out = (in + pad0 + pad1 - reach + (ceil_mode ? stride - 1 : 0)) / stride + 1;
@@ -423,9 +436,15 @@ static size_t pool_out(size_t in, size_t pad0, size_t pad1, size_t reach, size_t
 static oct_pool_window random_window(void)
 {
     const bool ceil_mode = test_below(2);
-    oct_pool_window w = {.batch = 1 + test_below(2), .c = 1 + test_below(40), .kernel_h = 1 + test_below(4), .kernel_w = 1 + test_below(4),
-                         .stride_h = 1 + test_below(3), .stride_w = 1 + test_below(3), .dilation_h = 1 + test_below(5) / 4,
-                         .dilation_w = 1 + test_below(5) / 4, .count_include_pad = test_below(2)};
+    oct_pool_window w = {.batch = 1 + test_below(2),
+                         .c = 1 + test_below(40),
+                         .kernel_h = 1 + test_below(4),
+                         .kernel_w = 1 + test_below(4),
+                         .stride_h = 1 + test_below(3),
+                         .stride_w = 1 + test_below(3),
+                         .dilation_h = 1 + test_below(5) / 4,
+                         .dilation_w = 1 + test_below(5) / 4,
+                         .count_include_pad = test_below(2)};
     const size_t reach_h = w.dilation_h * (w.kernel_h - 1) + 1, reach_w = w.dilation_w * (w.kernel_w - 1) + 1;
     w.in_h = reach_h + test_below(9);
     w.in_w = reach_w + test_below(9);
@@ -460,18 +479,27 @@ static void compare_pool(const oct_pool_args *args, const canary_area *area)
         const oracle_value expected = oracle_pool(args, i / w->c, i % w->c);
         const double out = elem_at(args->u8 ? OCT_ELEM_U8 : OCT_ELEM_F32, area->out, i);
         CHECK_MSG(oracle_accepts(expected, out),
-                  "%s %s pool %s: %zux%zu stride %zu %zu dilation %zu %zu pads %zu %zu %zu %zu in %zux%zu out %zux%zu: element %zu is %.9g, "
-                  "expected %.9g", args->kernels->isa, args->average ? "average" : "max", args->u8 ? "u8" : "f32", w->kernel_h, w->kernel_w,
-                  w->stride_h, w->stride_w, w->dilation_h, w->dilation_w, w->pad_top, w->pad_left, w->pad_bottom, w->pad_right, w->in_h,
-                  w->in_w, w->out_h, w->out_w, i, out, expected.value);
+                  "%s %s pool %s: %zux%zu stride %zu %zu dilation %zu %zu pads %zu %zu %zu %zu in %zux%zu out %zux%zu: element %zu "
+                  "is %.9g, expected %.9g",
+                  args->kernels->isa, args->average ? "average" : "max", args->u8 ? "u8" : "f32", w->kernel_h, w->kernel_w,
+                  w->stride_h, w->stride_w, w->dilation_h, w->dilation_w, w->pad_top, w->pad_left, w->pad_bottom, w->pad_right,
+                  w->in_h, w->in_w, w->out_h, w->out_w, i, out, expected.value);
     }
 }
 
 static void one_pool(const oct_kernels *kernels, bool average, bool u8)
 {
-    oct_pool_args args = {.kernels = kernels, .average = average, .u8 = u8, .window = random_window(), .lo = -INFINITY, .hi = INFINITY,
-                          .qlo = 0, .qhi = 255, .scale_ratio = u8 ? test_uniform(0.3f, 2.0f) : 1.0f,
-                          .in_zero = u8 ? (int32_t)test_below(256) : 0, .out_zero = u8 ? (int32_t)test_below(256) : 0};
+    oct_pool_args args = {.kernels = kernels,
+                          .average = average,
+                          .u8 = u8,
+                          .window = random_window(),
+                          .lo = -INFINITY,
+                          .hi = INFINITY,
+                          .qlo = 0,
+                          .qhi = 255,
+                          .scale_ratio = u8 ? test_uniform(0.3f, 2.0f) : 1.0f,
+                          .in_zero = u8 ? (int32_t)test_below(256) : 0,
+                          .out_zero = u8 ? (int32_t)test_below(256) : 0};
     const oct_pool_window *w = &args.window;
     const size_t rows = w->batch * w->out_h, cut = test_below((uint32_t)rows + 1), row_bytes = w->out_w * w->c * (u8 ? 1 : 4);
     place_pool(&args);
@@ -492,7 +520,8 @@ static void pools(void)
             one_pool(tested_kernels(level), i & 1, i & 2);
 }
 
-/* 2x2 with dilation 2 on a single pixel, padded by one: the taps jump over the image. The maximum takes the nearest pixel, the average is 0. */
+/* 2x2 with dilation 2 on a single pixel, padded by one: the taps jump over the image. The maximum takes the nearest pixel, the
+ * average is 0. */
 static void window_beside_image(void)
 {
     const float in[2] = {3.0f, -5.0f}, zeros[2] = {0};
@@ -512,9 +541,16 @@ static void window_beside_image(void)
 }
 
 static const test_case cases[] = {
-    {"convolutions", convolutions}, {"matrices", matrices},   {"large_matrices", large_matrices},   {"longest_sums", longest_sums},
-    {"conv_rows", conv_rows},       {"is_matrix", is_matrix}, {"coverage", coverage},               {"skipped_padding", skipped_padding},
-    {"pools", pools},               {"window_beside_image", window_beside_image},
+    {"convolutions", convolutions},
+    {"matrices", matrices},
+    {"large_matrices", large_matrices},
+    {"longest_sums", longest_sums},
+    {"conv_rows", conv_rows},
+    {"is_matrix", is_matrix},
+    {"coverage", coverage},
+    {"skipped_padding", skipped_padding},
+    {"pools", pools},
+    {"window_beside_image", window_beside_image},
 };
 
 static void __attribute__((constructor)) register_suite(void) { test_register("kernels_loops", cases, TEST_COUNT(cases)); }

@@ -1,4 +1,5 @@
-/* suite_kernels_pack.c - how columns are cut and weights laid out, what can be proved of a column, and which tables a machine gets. */
+/* suite_kernels_pack.c - how columns are cut and weights laid out, what can be proved of a column, and which tables a machine gets.
+ * */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,11 +38,17 @@ static void panel_widths(void)
         size_t n;
         const char *widths;
     } rows[] = {
-        {wide, 1, "16"},           {wide, 16, "16"},          {wide, 17, "16 16"},       {wide, 32, "32"},          {wide, 33, "32 16"},
-        {wide, 48, "32 16"},       {wide, 49, "64"},          {wide, 63, "64"},          {wide, 64, "64"},          {wide, 65, "64 16"},
-        {wide, 100, "64 32 16"},   {wide, 120, "64 64"},      {wide, 128, "64 64"},      {wide, 1000, "64 64 64 64 64 64 64 64 64 64 64 64 64 64 64 32 16"},
-        {pairs, 1, "16"},          {pairs, 17, "16 16"},      {floats, 16, "8 8"},       {floats, 17, "24"},        {floats, 9, "8 8"},
-        {floats, 25, "24 8"},      {floats, 40, "24 8 8"},    {floats, 41, "24 24"},
+        {wide, 1, "16"},         {wide, 16, "16"},
+        {wide, 17, "16 16"},     {wide, 32, "32"},
+        {wide, 33, "32 16"},     {wide, 48, "32 16"},
+        {wide, 49, "64"},        {wide, 63, "64"},
+        {wide, 64, "64"},        {wide, 65, "64 16"},
+        {wide, 100, "64 32 16"}, {wide, 120, "64 64"},
+        {wide, 128, "64 64"},    {wide, 1000, "64 64 64 64 64 64 64 64 64 64 64 64 64 64 64 32 16"},
+        {pairs, 1, "16"},        {pairs, 17, "16 16"},
+        {floats, 16, "8 8"},     {floats, 17, "24"},
+        {floats, 9, "8 8"},      {floats, 25, "24 8"},
+        {floats, 40, "24 8 8"},  {floats, 41, "24 24"},
     };
     for (int i = 0; i < TEST_COUNT(rows); i++) {
         char text[256];
@@ -88,7 +95,8 @@ static size_t place_of(const oct_panel *p, size_t k, size_t column, size_t tap, 
 static void packed_elements(const oct_gemm_entry *variants, size_t n, size_t taps, size_t k)
 {
     const bool f32 = variants->b_elem == OCT_ELEM_F32;
-    const size_t count = n * taps * k, bytes = oct_packed_bytes(variants, n, taps, k), size = elem_bytes((oct_elem)variants->b_elem);
+    const size_t count = n * taps * k, bytes = oct_packed_bytes(variants, n, taps, k),
+                 size = elem_bytes((oct_elem)variants->b_elem);
     const guard_side side = test_below(2) ? GUARD_BEHIND : GUARD_BEFORE;
     void *w = guarded(SLOT_A, count * (f32 ? 4 : 1), 1, side);
     uint8_t *data = guarded(SLOT_B, bytes, 64, side), *seen = calloc(bytes, 1);
@@ -228,7 +236,8 @@ static void functions_of(const oct_kernels *k, any_function *f[TABLE_FUNCTIONS])
     memcpy(f, all, sizeof all);
 }
 
-/* A hole falls through to the next weaker level, not to the bottom: where a level has a kernel, no stronger one of its chain is scalar. */
+/* A hole falls through to the next weaker level, not to the bottom: where a level has a kernel, no stronger one of its chain is
+ * scalar. */
 static void chains(void)
 {
     static const char *const names[][2] = {{"avx2", "avx512"}, {"avx512", "avx512vnni"}, {"neon", "neondot"}};

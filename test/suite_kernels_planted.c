@@ -1,6 +1,7 @@
 /* suite_kernels_planted.c - tests of the kernel checks: a table with one deliberate bug must be found out by the family's checker.
  *
- * Each bug is a scalar kernel called with a slightly wrong job, or followed by a wrong access: the mistakes SIMD code really makes. */
+ * Each bug is a scalar kernel called with a slightly wrong job, or followed by a wrong access: the mistakes SIMD code really makes.
+ * */
 #include <stdlib.h>
 #include <string.h>
 
@@ -329,10 +330,16 @@ static void depthwise(void)
 
 /* -------------------------------------------------------------------------------------- the small ones ---- */
 
-static void lut_too_far(size_t n, const uint8_t *in, const uint8_t table[256], uint8_t *out) { right->lut_u8(n + 1, in, table, out); }
+static void lut_too_far(size_t n, const uint8_t *in, const uint8_t table[256], uint8_t *out)
+{
+    right->lut_u8(n + 1, in, table, out);
+}
 static void plant_lut(oct_kernels *t) { t->lut_u8 = lut_too_far; }
 
-static void clamp_short(size_t n, const float *in, float lo, float hi, float *out) { right->clamp_f32(n - (n > 40), in, lo, hi, out); }
+static void clamp_short(size_t n, const float *in, float lo, float hi, float *out)
+{
+    right->clamp_f32(n - (n > 40), in, lo, hi, out);
+}
 static void plant_clamp(oct_kernels *t) { t->clamp_f32 = clamp_short; }
 
 /* min and max the other way round let a NaN through as hi. */
@@ -374,7 +381,10 @@ static void widen_wraps(size_t n, const uint8_t *in, int32_t zero, int16_t *out)
 }
 static void plant_widen(oct_kernels *t) { t->widen_u8_s16 = widen_wraps; }
 
-static void minmax_first_vector(size_t n, const float *in, float *lo, float *hi) { right->minmax_f32(n > 8 ? n / 8 * 8 : n, in, lo, hi); }
+static void minmax_first_vector(size_t n, const float *in, float *lo, float *hi)
+{
+    right->minmax_f32(n > 8 ? n / 8 * 8 : n, in, lo, hi);
+}
 static void plant_minmax(oct_kernels *t) { t->minmax_f32 = minmax_first_vector; }
 
 static void softmax_off(size_t rows, size_t cols, const float *in, float *out)

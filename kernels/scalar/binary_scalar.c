@@ -35,8 +35,8 @@ void oct_binary_f32_scalar(const oct_binary_job *job)
     }
 }
 
-/* Ranges: a - a_zero and b - b_zero within +-255, their product within +-65,025: exact as floats. The caller keeps the multipliers so
- * small that the sum (product) of two scaled terms stays below 2^31. */
+/* Ranges: a - a_zero and b - b_zero within +-255, their product within +-65,025: exact as floats. The caller keeps the multipliers
+ * so small that the sum (product) of two scaled terms stays below 2^31. */
 static inline float scaled(const oct_binary_job *job, uint8_t a, uint8_t b)
 {
     const int32_t x = a - job->a_zero, y = b - job->b_zero;

@@ -1,10 +1,10 @@
-/* depthwise_f32_scalar.c - f32 depthwise convolution, plain C: THE SPECIFICATION. Accepts every depthwise shape, also with a channel
- * multiplier (out_c = in_c * multiplier; output channel o reads input channel o / multiplier).
+/* depthwise_f32_scalar.c - f32 depthwise convolution, plain C: THE SPECIFICATION. Accepts every depthwise shape, also with a
+ * channel multiplier (out_c = in_c * multiplier; output channel o reads input channel o / multiplier).
  *
  *   out[y][x][o] = clamp(bias[o] + sum over taps (ky, kx) inside the image of  in[y'][x'][o / multiplier] * w[ky][kx][o])
  *       y' = y * stride_h - pad_top + ky * dilation_h,    x' likewise
  *
- * Packed:  | w: tap 0: o = 0..out_c-1 | tap 1 | .. | bias: o = 0..out_c-1 |        OHWI weights turned so that channels are neighbours
+ * Packed, weights turned so that channels are neighbours:  | w: tap 0: o = 0..out_c-1 | tap 1 | .. | bias: o = 0..out_c-1 |
  *
  * A block of CHANNELS accumulators is carried over all taps of one output pixel; taps outside the image add nothing.
  */
@@ -39,7 +39,8 @@ void oct_depthwise_f32_pack_scalar(const oct_conv_shape *s, const oct_depthwise_
 }
 
 /* One output pixel, channels o0 .. o0 + n - 1. `image`: the batch item's first pixel. */
-static void pixel(const oct_depthwise_job *job, const float *image, size_t oy, size_t ox, size_t o0, size_t n, const oct_epilogue *e)
+static void pixel(const oct_depthwise_job *job, const float *image, size_t oy, size_t ox, size_t o0, size_t n,
+                  const oct_epilogue *e)
 {
     const oct_conv_shape *s = job->shape;
     const size_t multiplier = s->out_c / s->in_c;
@@ -49,7 +50,7 @@ static void pixel(const oct_depthwise_job *job, const float *image, size_t oy, s
 
     for (size_t ky = 0; ky < s->kernel_h; ky++) {
         for (size_t kx = 0; kx < s->kernel_w; kx++, w += s->out_c) {
-            /* 2. Where this tap reads. Coordinates left of or above the image wrap to huge values: one comparison catches both sides. */
+            /* 2. Where this tap reads. Places left of or above the image wrap to huge values: one comparison for both sides. */
             const size_t y = oy * s->stride_h + ky * s->dilation_h - s->pad_top;
             const size_t x = ox * s->stride_w + kx * s->dilation_w - s->pad_left;
             if (y >= s->in_h || x >= s->in_w)

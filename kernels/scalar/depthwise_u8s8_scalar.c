@@ -1,5 +1,5 @@
-/* depthwise_u8s8_scalar.c - u8 x s8 depthwise convolution, plain C: THE SPECIFICATION. Every twin gives the same bits. Accepts every
- * depthwise shape, also with a channel multiplier (output channel o reads input channel o / multiplier).
+/* depthwise_u8s8_scalar.c - u8 x s8 depthwise convolution, plain C: THE SPECIFICATION. Every twin gives the same bits. Accepts
+ * every depthwise shape, also with a channel multiplier (output channel o reads input channel o / multiplier).
  *
  *   acc[o] = acc_bias[o] + sum over all taps (ky, kx) of  in[y'][x'][o / multiplier] * w[ky][kx][o]
  *       y' = y * stride_h - pad_top + ky * dilation_h,    x' likewise;    outside the image in[..] is in_zero
@@ -37,7 +37,8 @@ void oct_depthwise_u8s8_pack_scalar(const oct_conv_shape *s, const oct_depthwise
 }
 
 /* One output pixel, channels o0 .. o0 + n - 1. `image`: the batch item's first pixel; `e`: all pointers at channel o0. */
-static void pixel(const oct_depthwise_job *job, const uint8_t *image, size_t oy, size_t ox, size_t o0, size_t n, const oct_epilogue *e)
+static void pixel(const oct_depthwise_job *job, const uint8_t *image, size_t oy, size_t ox, size_t o0, size_t n,
+                  const oct_epilogue *e)
 {
     const oct_conv_shape *s = job->shape;
     const size_t multiplier = s->out_c / s->in_c;
@@ -49,7 +50,7 @@ static void pixel(const oct_depthwise_job *job, const uint8_t *image, size_t oy,
 
     for (size_t ky = 0; ky < s->kernel_h; ky++) {
         for (size_t kx = 0; kx < s->kernel_w; kx++, w += s->out_c) {
-            /* 2. Where this tap reads. Coordinates left of or above the image wrap to huge values: one comparison catches both sides. */
+            /* 2. Where this tap reads. Places left of or above the image wrap to huge values: one comparison for both sides. */
             const size_t y = oy * s->stride_h + ky * s->dilation_h - s->pad_top;
             const size_t x = ox * s->stride_w + kx * s->dilation_w - s->pad_left;
             if (y >= s->in_h || x >= s->in_w) {

@@ -1,4 +1,5 @@
-/* elementwise_scalar.c - one element in, one element out, plain C: THE SPECIFICATION. in == out is allowed where both have one type. */
+/* elementwise_scalar.c - one element in, one element out, plain C: THE SPECIFICATION. in == out is allowed where both are of
+ * one type. */
 #include "scalar.h"
 #include "epilogue_scalar.h"
 
@@ -14,8 +15,8 @@ void oct_lut_u8_scalar(size_t n, const uint8_t *in, const uint8_t table[256], ui
         out[i] = table[in[i]];
 }
 
-/* Clamped before rounding, so that infinities and huge values never reach the conversion; -zero and 255 - zero are whole numbers, so
- * the order makes no difference to the result. A NaN is clamped to -zero and gives 0. */
+/* Clamped before rounding, so that infinities and huge values never reach the conversion; -zero and 255 - zero are whole numbers,
+ * so the order makes no difference to the result. A NaN is clamped to -zero and gives 0. */
 void oct_quantize_f32_u8_scalar(size_t n, const float *in, float inv_scale, int32_t zero, uint8_t *out)
 {
     const float lo = (float)-zero, hi = (float)(255 - zero);

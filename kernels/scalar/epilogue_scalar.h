@@ -3,8 +3,8 @@
  *   accumulators of one row        n of them are real, the rest belongs to padded columns
  *   | acc 0 | acc 1 | ... |  -->   | out 0 | out 1 | ... | out n-1 |
  *
- * Used by GEMM and depthwise alike. The functions are small and inline, so that an ISA may use them for its ragged ends; every one of
- * them rounds the same way wherever it is compiled (-ffp-contract=off).
+ * Used by GEMM and depthwise alike. The functions are small and inline, so that an ISA may use them for its ragged ends; every one
+ * of them rounds the same way wherever it is compiled (-ffp-contract=off).
  *
  * All float arithmetic assumes the default rounding mode, nearest even: a program that changes it (fesetround) gets other results.
  * Rounding to integer, below, does not depend on the mode.
@@ -58,7 +58,7 @@ static inline void oct_finish_f32_f32(const oct_epilogue *e, size_t row, size_t 
     }
 }
 
-/* f32 kernel, u8 out. lo and hi are finite and the caller has chosen them so that |y * out_mult| < 2^31. The residual is u8 here. */
+/* f32 kernel, u8 out. lo and hi are finite, chosen by the caller so that |y * out_mult| < 2^31. The residual is u8 here. */
 static inline void oct_finish_f32_u8(const oct_epilogue *e, size_t row, size_t n, const float *acc)
 {
     uint8_t *out = (uint8_t *)e->out + row * e->out_ld;

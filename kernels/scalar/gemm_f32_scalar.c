@@ -1,5 +1,5 @@
-/* gemm_f32_scalar.c - f32 GEMM micro-kernel, plain C: THE SPECIFICATION. The twins in the other ISA folders have the same functions, in the
- * same order, with the same step numbers; they differ in how a row of accumulators is held.
+/* gemm_f32_scalar.c - f32 GEMM micro-kernel, plain C: THE SPECIFICATION. The twins in the other ISA folders have the same
+ * functions, in the same order, with the same step numbers; they differ in how a row of accumulators is held.
  *
  *   acc[r][c] = sum over taps t, i < k of  a[r][t][i] * b[t][i][c]           out[r][c] = clamp(acc + bias[c] (+ residual))
  *

@@ -3,8 +3,8 @@
  *   acc[r][c] = acc_bias[c] + sum over taps t, i < k of  a[r][t][i] * b[t][i][c]
  *   out[r][c] = clamp(rne((float)acc * mult[c] (+ residual)) + out_zero)              or f32: epilogue_scalar.h
  *
- * The panel, kr = 4: four neighbouring k of one column lie together, as a four-way dot product wants them (vpdpbusd, sdot); k is filled up
- * with zero weights to a multiple of 4 in every tap.
+ * The panel, kr = 4: four neighbouring k of one column lie together, as a four-way dot product wants them (vpdpbusd, sdot); k is
+ * filled up with zero weights to a multiple of 4 in every tap.
  *
  *     group 0 (i = 0..3)                          group 1 (i = 4..7)
  *     | c0: 0 1 2 3 | c1: 0 1 2 3 | .. | c7 |     | c0: 4 5 6 7 | c1: 4 5 6 7 | ..
@@ -15,20 +15,22 @@
  * bias - z * sum of all w, so after any subset T of the terms
  *     acc = bias + sum over T of (a - z) * w  -  z * sum over the rest of w,      |a - z| <= 255, 0 <= z <= 255
  *     |acc| <= |bias| + 255 * sum |w|  <  2^31                                    (oct_gemm_provable, per column, when packing)
- * No partial sum overflows, whatever the order, so twins may add in any order. Wrap-around would do no harm either: the sum is exact
- * modulo 2^32 and the final value fits.
+ * No partial sum overflows, whatever the order, so twins may add in any order. Wrap-around would do no harm either: the sum is
+ * exact modulo 2^32 and the final value fits.
  */
 #include "scalar.h"
 #include "epilogue_scalar.h"
 
 enum { MR = 4, NR = 8, KR = 4 };
 
-/* One group: four elements of a against the four-deep columns of the panel. */
-static inline __attribute__((always_inline)) void add_group(int32_t acc[NR], const int32_t x[KR], const int8_t *b)
+/* One group: four elements of every row of a against the four-deep columns of the panel. A column's weights serve all rows. */
+static inline __attribute__((always_inline)) void add_group(int32_t acc[MR][NR], int32_t x[MR][KR], const int8_t *b,
+                                                            const size_t mr)
 {
     for (size_t c = 0; c < NR; c++) {
-        const int8_t *w = b + c * KR;
-        acc[c] += x[0] * w[0] + x[1] * w[1] + x[2] * w[2] + x[3] * w[3];
+        const int32_t w[KR] = {b[c * KR], b[c * KR + 1], b[c * KR + 2], b[c * KR + 3]};
+        for (size_t r = 0; r < mr; r++)
+            acc[r][c] += x[r][0] * w[0] + x[r][1] * w[1] + x[r][2] * w[2] + x[r][3] * w[3];
     }
 }
 
@@ -51,21 +53,21 @@ static inline __attribute__((always_inline)) void tile(const oct_tile *t, const 
 
         /* 3. Along k, whole groups. */
         for (size_t i = 0; i < k_whole; i += KR, b += NR * KR) {
-            for (size_t r = 0; r < mr; r++) {
-                /* 4. Broadcast four of a, multiply, add. */
-                const int32_t x[KR] = {a[r][i], a[r][i + 1], a[r][i + 2], a[r][i + 3]};
-                add_group(acc[r], x, b);
-            }
+            /* 4. Broadcast four of a, multiply, add. */
+            int32_t x[MR][KR];
+            for (size_t r = 0; r < mr; r++)
+                for (size_t j = 0; j < KR; j++)
+                    x[r][j] = a[r][i + j];
+            add_group(acc, x, b, mr);
         }
 
         /* 3b. The ragged group: a ends at k, so what is missing counts as zero (as the weights there are). */
         if (k_whole < t->k) {
-            for (size_t r = 0; r < mr; r++) {
-                int32_t x[KR] = {0};
+            int32_t x[MR][KR] = {{0}};
+            for (size_t r = 0; r < mr; r++)
                 for (size_t i = k_whole; i < t->k; i++)
-                    x[i - k_whole] = a[r][i];
-                add_group(acc[r], x, b);
-            }
+                    x[r][i - k_whole] = a[r][i];
+            add_group(acc, x, b, mr);
             b += NR * KR;
         }
     }

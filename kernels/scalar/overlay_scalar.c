@@ -1,5 +1,5 @@
-/* overlay_scalar.c - the bottom of every chain: each entry of the table has a scalar kernel. The entry states the tile its kernel was
- * written for; gemm_*_scalar.c has the same numbers as MR, NR, KR. */
+/* overlay_scalar.c - the bottom of every chain: each entry of the table has a scalar kernel. The entry states the tile its kernel
+ * was written for; gemm_*_scalar.c has the same numbers as MR, NR, KR. */
 #include "scalar.h"
 
 static const oct_gemm_entry gemm_f32 = {oct_gemm_f32_scalar, 4, 8, 1, OCT_ELEM_F32, OCT_ELEM_F32, "scalar 4x8", 0};

@@ -78,8 +78,8 @@ void oct_average_pool_f32_scalar(const oct_pool_job *job)
                               (float *)job->out + p * job->out_ld + c);
 }
 
-/* Ranges: sum - taps * in_zero lies within +-255 * taps, which fits for taps < 2^23 = 8,388,608 (a window of 2,896 x 2,896 pixels). Below
- * 65,793 taps it is below 2^24 and its conversion to float exact; above, the conversion rounds, the same way everywhere. */
+/* Ranges: sum - taps * in_zero lies within +-255 * taps, which fits for taps < 2^23 = 8,388,608 (a window of 2,896 x 2,896 pixels).
+ * Below 65,793 taps it is below 2^24 and its conversion to float exact; above, the conversion rounds, the same way everywhere. */
 static void average_pixel_u8(const oct_pool_job *job, const void *const *a, float mult, size_t c0, size_t n, uint8_t *out)
 {
     const int32_t start = -(int32_t)job->taps * job->in_zero;

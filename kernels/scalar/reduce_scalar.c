@@ -15,8 +15,8 @@ void oct_minmax_f32_scalar(size_t n, const float *in, float *lo, float *hi)
     *hi = greatest;
 }
 
-/* Subtracting the row's maximum keeps every exponent <= 0: exp cannot overflow, and the sum is at least 1. in == out is allowed. A row
- * that holds a NaN, or +inf, or nothing but -inf has no softmax: its elements come out as NaN (or 0). */
+/* Subtracting the row's maximum keeps every exponent <= 0: exp cannot overflow, and the sum is at least 1. in == out is allowed. A
+ * row that holds a NaN, or +inf, or nothing but -inf has no softmax: its elements come out as NaN (or 0). */
 void oct_softmax_f32_scalar(size_t rows, size_t cols, const float *in, float *out)
 {
     for (size_t r = 0; r < rows; r++, in += cols, out += cols) {
