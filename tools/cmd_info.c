@@ -1,0 +1,208 @@
+#include "commands.h"
+#include "data.h"
+#include "engine.h"
+#include "json.h"
+#include "summary.h"
+#include "table.h"
+
+typedef struct info_options {
+    bool as_json;
+    engine_options engine;
+} info_options;
+
+/* A model and a session of it, as the printing functions take them. */
+typedef struct subject {
+    const char *path;
+    oct_model *model;
+    oct_session *session;
+    oct_session_info run;
+    summary sum;
+} subject;
+
+static bool open_subject(subject *s, const char *path, const engine_options *engine, failure *why)
+{
+    *s = (subject){.path = path};
+    const oct_options options = engine_session_options(engine);
+    if (oct_model_load(path, &s->model) != OCT_OK || oct_session_create(s->model, &options, &s->session) != OCT_OK ||
+        oct_session_describe(s->session, &s->run) != OCT_OK)
+        return fail_library(why, path);
+    return summary_of_model(s->model, path, &s->sum, why);
+}
+
+static void close_subject(subject *s)
+{
+    oct_session_free(s->session);
+    oct_model_free(s->model);
+}
+
+static bool layer_at(const subject *s, size_t index, oct_layer_info *layer, oct_layer_run *how, failure *why)
+{
+    return (oct_model_layer(s->model, index, layer) == OCT_OK && oct_session_layer(s->session, index, how) == OCT_OK) ||
+           fail_library(why, s->path);
+}
+
+/* ------------------------------------------------------------------------------------------------ JSON ---- */
+
+static void json_tensor(json *j, const oct_tensor_info *info)
+{
+    json_object(j, NULL);
+    json_text(j, "name", info->name);
+    json_text(j, "dtype", oct_dtype_name(info->dtype));
+    json_integers(j, "shape", info->shape.dims, info->shape.rank);
+    if (info->dtype == OCT_U8) {
+        json_number(j, "scale", (double)info->scale);
+        json_integer(j, "zero_point", info->zero_point);
+    }
+    json_close(j);
+}
+
+static void json_layer(json *j, const oct_layer_info *layer, const oct_layer_run *how)
+{
+    json_object(j, NULL);
+    json_text(j, "name", layer->name);
+    json_text(j, "op", layer->op);
+    json_text(j, "act", layer->act);
+    json_bool(j, "fused_residual", layer->fused_residual);
+    json_text(j, "precision", layer->precision);
+    json_integers(j, "in", layer->in.dims, layer->in.rank);
+    json_integers(j, "out", layer->out.dims, layer->out.rank);
+    json_text(j, "out_dtype", oct_dtype_name(layer->out_dtype));
+    json_integer(j, "macs", layer->macs);
+    json_integer(j, "weight_bytes", (int64_t)layer->weight_bytes);
+    json_text(j, "algo", how->algo);
+    json_text(j, "kernel", how->kernel);
+    json_integer(j, "bytes_moved", (int64_t)how->bytes_moved);
+    json_close(j);
+}
+
+static void json_tensors(json *j, const oct_model *model)
+{
+    oct_tensor_info info;
+    json_array(j, "inputs");
+    for (size_t i = 0; i < oct_model_input_count(model); i++)
+        if (oct_model_input(model, i, &info) == OCT_OK)
+            json_tensor(j, &info);
+    json_close(j);
+    json_array(j, "outputs");
+    for (size_t i = 0; i < oct_model_output_count(model); i++)
+        if (oct_model_output(model, i, &info) == OCT_OK)
+            json_tensor(j, &info);
+    json_close(j);
+}
+
+static bool print_json(const subject *s, failure *why)
+{
+    json j;
+    json_begin(&j, stdout);
+    json_object(&j, NULL);
+    json_text(&j, "octet", oct_version());
+    json_text(&j, "model", s->path);
+    json_integer(&j, "file_bytes", s->sum.file_bytes);
+    json_text(&j, "precision", s->sum.precision);
+    json_tensors(&j, s->model);
+    json_array(&j, "layers");
+    for (size_t i = 0; i < oct_model_layer_count(s->model); i++) {
+        oct_layer_info layer;
+        oct_layer_run how;
+        if (!layer_at(s, i, &layer, &how, why))
+            return false;
+        json_layer(&j, &layer, &how);
+    }
+    json_close(&j);
+    json_object(&j, "totals");
+    json_integer(&j, "layers", s->sum.layers);
+    json_integer(&j, "int8_layers", s->sum.int8_layers);
+    json_integer(&j, "macs", s->sum.macs);
+    json_integer(&j, "int8_macs", s->sum.int8_macs);
+    json_integer(&j, "weight_bytes", (int64_t)s->sum.weight_bytes);
+    json_close(&j);
+    json_object(&j, "session");
+    json_text(&j, "isa", s->run.isa);
+    json_integer(&j, "threads", s->run.threads);
+    json_integer(&j, "arena_bytes", (int64_t)s->run.arena_bytes);
+    json_integer(&j, "arena_bound", (int64_t)s->run.arena_bound);
+    json_integer(&j, "packed_bytes", (int64_t)s->run.packed_bytes);
+    json_end(&j);
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------------------ text ---- */
+
+/* "conv+residual+relu" */
+static void layer_cells(table *t, const oct_layer_info *layer, const oct_layer_run *how)
+{
+    char shape[160], text[40];
+    table_cell(t, "%s", layer->name);
+    table_cell(t, "%s%s%s%s", layer->op, layer->fused_residual ? "+add" : "", *layer->act ? "+" : "", layer->act);
+    table_cell(t, "%s", data_shape_text(&layer->out, shape, sizeof shape));
+    table_cell(t, "%s", layer->precision);
+    table_cell(t, "%s", layer->macs ? table_count((double)layer->macs, text, sizeof text) : "-");
+    table_cell(t, "%s", layer->weight_bytes ? table_bytes((double)layer->weight_bytes, text, sizeof text) : "-");
+    table_cell(t, "%s", *how->kernel ? how->kernel : how->algo);
+}
+
+static bool print_layers(const subject *s, failure *why)
+{
+    static const table_column columns[] = {{"layer", TABLE_SHRINK}, {"operator", TABLE_SHRINK}, {"output", 0}, {"type", 0},
+                                           {"MACs", TABLE_RIGHT},   {"weights", TABLE_RIGHT},   {"runs as", TABLE_SHRINK}};
+    table *t = table_create(columns, 7);
+    bool ok = true;
+    for (size_t i = 0; i < oct_model_layer_count(s->model) && ok; i++) {
+        oct_layer_info layer;
+        oct_layer_run how;
+        ok = layer_at(s, i, &layer, &how, why);
+        if (ok)
+            layer_cells(t, &layer, &how);
+    }
+    if (ok)
+        table_print(t, stdout);
+    table_free(t);
+    return ok;
+}
+
+static bool print_text(const subject *s, failure *why)
+{
+    char arena[40], bound[40], packed[40];
+    printf("%s\n", s->path);
+    if (!summary_print(s->model, &s->sum, why))
+        return false;
+    printf("  %-10s%s, %d thread%s: arena %s (no arena can be below %s), packed weights %s\n\n", "session", s->run.isa, s->run.threads,
+           s->run.threads == 1 ? "" : "s", table_bytes((double)s->run.arena_bytes, arena, sizeof arena),
+           table_bytes((double)s->run.arena_bound, bound, sizeof bound),
+           table_bytes((double)s->run.packed_bytes, packed, sizeof packed));
+    return print_layers(s, why);
+}
+
+int cmd_info(int argc, char **argv)
+{
+    info_options o = {0};
+    const arg_option options[] = {
+        {"--json", .kind = ARG_FLAG, .to = &o.as_json, .help = "as one JSON object, with every shape and size in full"},
+        {0},
+    };
+    arg_option engine[ENGINE_OPTION_ROWS];
+    engine_option_rows(&o.engine, engine);
+    const arg_spec spec = {
+        .command = "octet info",
+        .usage = "MODEL.oct [--json] [--isa NAME] [--threads N]",
+        .about = "Shows the model's inputs, outputs and layers, and how each layer runs in a session\n"
+                 "of this machine. Shapes of layers are those inside: N x H x W x C.\n",
+        .word = "MODEL.oct",
+        .min_words = 1,
+        .max_words = 1,
+        .groups = {options, engine},
+    };
+    int words;
+    failure why;
+    const arg_result result = args_parse(&spec, argc, argv, &words);
+    if (result != ARGS_OK)
+        return usage_status(result);
+    if (!engine_check(&o.engine, &why))
+        return usage_status(args_bad(&spec, "%s", why.text));
+    subject s;
+    bool ok = open_subject(&s, argv[0], &o.engine, &why);
+    if (ok)
+        ok = o.as_json ? print_json(&s, &why) : print_text(&s, &why);
+    close_subject(&s);
+    return ok ? EXIT_WORKED : report_failure(&spec, &why);
+}

@@ -1,0 +1,142 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "engine.h"
+#include "feed.h"
+#include "octet_convert.h"
+#include "progress.h"
+#include "summary.h"
+
+typedef struct quantize_options {
+    arg_texts calib;
+    const char *output, *method;
+    int64_t samples;   /* 0: all */
+    data_transform transform;
+    engine_options engine;
+} quantize_options;
+
+/* MODEL.oct -> MODEL.int8.oct */
+static char *default_output(const char *model)
+{
+    const size_t length = strlen(model);
+    const size_t stem = length > 4 && !strcmp(model + length - 4, ".oct") ? length - 4 : length;
+    char *path = malloc(stem + sizeof ".int8.oct");
+    if (path) {
+        memcpy(path, model, stem);
+        strcpy(path + stem, ".int8.oct");
+    }
+    return path;
+}
+
+/* Shows the samples to the float graph. */
+static bool calibrate(const quantize_options *o, feed *f, oct_calibration *calibration, failure *why)
+{
+    const int64_t samples = o->samples > 0 && o->samples < f->samples ? o->samples : f->samples;
+    bool ok = true;
+    progress p;
+    progress_start(&p, "calibrating", samples);
+    for (int64_t i = 0; i < samples && ok; i++) {
+        ok = feed_load(f, i, why);
+        if (ok && oct_calibration_add(calibration, f->inputs) != OCT_OK)
+            ok = fail_with(why, "%s: sample %lld: %s", data_path(f->files[0]), (long long)i, oct_error());
+        progress_show(&p, i + 1);
+    }
+    progress_end(&p);
+    return ok;
+}
+
+/* From the loaded model to the saved one; *samples receives how many samples were seen. */
+static bool quantize_loaded(const quantize_options *o, const oct_model *model, feed *f, const char *output, int64_t *samples, failure *why)
+{
+    oct_graph *graph = NULL, *quantized = NULL;
+    oct_calibration *calibration = NULL;
+    const oct_options session = engine_session_options(&o->engine);
+    const oct_quantize_options options = {.method = o->method};
+    bool ok = oct_graph_from_model(model, &graph) == OCT_OK &&
+              oct_calibration_create(graph, &session, &calibration) == OCT_OK;
+    if (!ok)
+        fail_library(why, NULL);
+    ok = ok && calibrate(o, f, calibration, why);
+    if (ok) {
+        *samples = oct_calibration_samples(calibration);
+        ok = oct_quantize(graph, calibration, &options, &quantized) == OCT_OK || fail_library(why, NULL);
+    }
+    if (ok)
+        ok = oct_save(quantized, output) == OCT_OK || fail_library(why, output);
+    oct_graph_free(quantized);
+    oct_calibration_free(calibration);
+    oct_graph_free(graph);
+    return ok;
+}
+
+static bool check_float(const oct_model *model, const char *path, failure *why)
+{
+    summary s;
+    if (!summary_of_model(model, path, &s, why))
+        return false;
+    return s.int8_layers == 0 || fail_with(why, "%s: is quantized already (int8 in %lld of %lld layers)", path,
+                                           (long long)s.int8_layers, (long long)s.layers);
+}
+
+static bool quantize_model(const quantize_options *o, const char *path, failure *why)
+{
+    oct_model *model = NULL;
+    feed f = {0};
+    int64_t samples = 0;
+    char *made_up = o->output ? NULL : default_output(path);
+    const char *output = o->output ? o->output : made_up;
+    bool ok = output || fail_with(why, "out of memory");
+    const int64_t bytes_before = summary_file_bytes(path);
+    if (ok && oct_model_load(path, &model) != OCT_OK)
+        ok = fail_library(why, path);
+    ok = ok && check_float(model, path, why) && feed_open(&f, model, &o->calib, "--calib", &o->transform, why) &&
+         quantize_loaded(o, model, &f, output, &samples, why) && summary_print_file(output, why);
+    if (ok)
+        printf("  %-10s%lld samples, method %s; the file has %.0f %% of the float one's bytes\n", "calibrated", (long long)samples,
+               o->method ? o->method : "minmax", 100 * (double)summary_file_bytes(output) / (double)bytes_before);
+    feed_close(&f);
+    oct_model_free(model);
+    free(made_up);
+    return ok;
+}
+
+int cmd_quantize(int argc, char **argv)
+{
+    quantize_options o = {0};
+    const arg_option options[] = {
+        {"--calib", .alias = "-c", .kind = ARG_TEXTS, .to = &o.calib, .required = true, .value = "DATA",
+         .help = "samples; once for each input of the model, in its order"},
+        {"--output", .alias = "-o", .kind = ARG_TEXT, .to = &o.output, .value = "Q.oct",
+         .help = "the file to write (default: MODEL.int8.oct)"},
+        {"--method", .kind = ARG_TEXT, .to = &o.method, .value = "NAME", .help = "how ranges are chosen: minmax (default)"},
+        {"--samples", .kind = ARG_INTEGER, .to = &o.samples, .value = "N", .min = 1, .max = INT64_MAX,
+         .help = "use only the first N samples"},
+        {0},
+    };
+    arg_option engine[ENGINE_OPTION_ROWS], transform[DATA_OPTION_ROWS];
+    engine_option_rows(&o.engine, engine);
+    data_transform_init(&o.transform);
+    data_option_rows(&o.transform, transform);
+    const arg_spec spec = {
+        .command = "octet quantize",
+        .usage = "MODEL.oct --calib DATA [-o Q.oct] [options]",
+        .about = "Runs the float model on the samples, notes the range of every activation, and writes\n"
+                 "the model with u8 activations and s8 weights wherever the operators allow. About a\n"
+                 "hundred samples like those the model will meet are enough.\n\n"
+                 "DATA is NAME.npy (float32 or uint8), NAME.f32 or NAME.u8 (raw, no header) or NAME.pb\n"
+                 "(ONNX TensorProto): N samples, each in the shape of the model's input.\n",
+        .word = "MODEL.oct",
+        .min_words = 1,
+        .max_words = 1,
+        .groups = {options, transform, engine},
+    };
+    int words;
+    failure why;
+    const arg_result result = args_parse(&spec, argc, argv, &words);
+    if (result != ARGS_OK)
+        return usage_status(result);
+    if (!engine_check(&o.engine, &why))
+        return usage_status(args_bad(&spec, "%s", why.text));
+    return quantize_model(&o, argv[0], &why) ? EXIT_WORKED : report_failure(&spec, &why);
+}

@@ -1,0 +1,326 @@
+/* octet verify - the test folders of the ONNX project, and others made like them:
+ *
+ *     DIR/model.onnx
+ *     DIR/test_data_set_0/input_0.pb ...    one TensorProto per graph input
+ *     DIR/test_data_set_0/output_0.pb ...   what must come out
+ *
+ * These models hand everything in as graph inputs, also weights, shapes and axes. The importer asks for those that it needs as
+ * constants; they come from the same input files, and the model then has fewer inputs.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "compare.h"
+#include "data.h"
+#include "engine.h"
+#include "octet_convert.h"
+
+typedef struct verify_options {
+    double rtol, atol;
+    engine_options engine;
+} verify_options;
+
+typedef enum verdict { PASS, FAIL, REFUSED, VERDICT_COUNT } verdict;
+static const char *const verdict_names[VERDICT_COUNT] = {"PASS", "FAIL", "REFUSED"};
+
+#define MAX_TENSORS 64
+
+/* A tensor file. One that could not be read matters only if somebody needs it: the importer's sentence about a model that takes
+ * strings is better than this program's about a file of strings. */
+typedef struct stored {
+    oct_host_tensor tensor;
+    bool readable, used;
+    failure why;
+} stored;
+
+typedef struct test_set {
+    stored inputs[MAX_TENSORS], outputs[MAX_TENSORS];
+    int input_count, output_count;
+} test_set;
+
+/* ------------------------------------------------------------------------------------------- test sets ---- */
+
+static bool join(char *path, size_t size, const char *folder, const char *name)
+{
+    return (size_t)snprintf(path, size, "%s/%s", folder, name) < size;
+}
+
+/* KIND_0.pb, KIND_1.pb, ... until one is missing. */
+static int read_tensors(const char *folder, const char *kind, stored *list)
+{
+    int count = 0;
+    for (; count < MAX_TENSORS; count++) {
+        char name[64], path[4096];
+        snprintf(name, sizeof name, "%s_%d.pb", kind, count);
+        if (!join(path, sizeof path, folder, name) || access(path, F_OK) != 0)
+            break;
+        stored *s = &list[count];
+        s->readable = oct_read_tensor_pb(path, &s->tensor) == OCT_OK;
+        if (!s->readable)
+            fail_with(&s->why, "%s: %s", name, oct_error());
+    }
+    return count;
+}
+
+static void free_set(test_set *set)
+{
+    if (!set)
+        return;
+    for (int i = 0; i < set->input_count; i++)
+        oct_host_tensor_free(&set->inputs[i].tensor);
+    for (int i = 0; i < set->output_count; i++)
+        oct_host_tensor_free(&set->outputs[i].tensor);
+    free(set);
+}
+
+static test_set *read_set(const char *folder)
+{
+    test_set *set = calloc(1, sizeof *set);
+    if (set) {
+        set->input_count = read_tensors(folder, "input", set->inputs);
+        set->output_count = read_tensors(folder, "output", set->outputs);
+    }
+    return set;
+}
+
+/* By name; a file without a name can only be meant by its place, and that only counts if no constant has shifted the places. */
+static stored *find_tensor(stored *list, int count, const char *name, size_t place, size_t places)
+{
+    for (int i = 0; i < count; i++)
+        if (list[i].readable && !strcmp(list[i].tensor.name, name))
+            return &list[i];
+    if (places == (size_t)count && place < places && (!list[place].readable || list[place].tensor.name[0] == '\0'))
+        return &list[place];
+    return NULL;
+}
+
+/* oct_import_options.constant */
+static int give_constant(void *user, const char *name, const oct_host_tensor **tensor)
+{
+    test_set *set = user;
+    stored *s = find_tensor(set->inputs, set->input_count, name, 0, 0);
+    if (!s)
+        return 0;
+    s->used = true;
+    *tensor = &s->tensor;
+    return 1;
+}
+
+/* ----------------------------------------------------------------------------------------- one road ---- */
+
+/* The two ways a model can take: the graph as imported, run from memory; optimised, written as a file and loaded again. */
+typedef struct road {
+    const char *name;
+    bool optimised;
+} road;
+
+static const road roads[] = {{"as imported", false}, {"optimised", true}};
+
+static oct_status make_model(const oct_graph *graph, const road *way, oct_model **model)
+{
+    if (!way->optimised)
+        return oct_model_from_graph(graph, model);
+    void *bytes = NULL;
+    size_t size = 0;
+    oct_status status = oct_save_memory(graph, &bytes, &size);
+    if (status == OCT_OK)
+        status = oct_model_load_memory(bytes, size, model);
+    oct_buffer_free(bytes);
+    return status;
+}
+
+static verdict import(const char *path, const road *way, test_set *set, oct_model **model, failure *why)
+{
+    oct_graph *graph = NULL;
+    const oct_import_options options = {.constant = give_constant, .user = set};
+    oct_status status = oct_import_onnx(path, &options, &graph);
+    const bool refused = status == OCT_ERR_UNSUPPORTED;
+    if (status == OCT_OK && way->optimised)
+        status = oct_optimize(graph, NULL);
+    if (status == OCT_OK)
+        status = make_model(graph, way, model);
+    if (status != OCT_OK)
+        fail_library(why, NULL);
+    oct_graph_free(graph);
+    return status == OCT_OK ? PASS : refused ? REFUSED : FAIL;
+}
+
+/* Is this stored tensor one that can be handed to, or compared with, the model's? */
+static verdict check_tensor(const stored *s, const oct_tensor_info *info, failure *why)
+{
+    char a[160], b[160];
+    if (!s) {
+        fail_with(why, "no file carries \"%s\"", info->name);
+        return FAIL;
+    }
+    if (!s->readable) {
+        *why = s->why;
+        return REFUSED;
+    }
+    if (s->tensor.dtype != OCT_F32 || info->dtype != OCT_F32) {
+        fail_with(why, "\"%s\" is %s in the model and %s in its file; only f32 can be compared", info->name,
+                  oct_dtype_name(info->dtype), oct_dtype_name(s->tensor.dtype));
+        return REFUSED;
+    }
+    const oct_shape *have = &s->tensor.shape, *want = &info->shape;
+    if (have->rank == want->rank && !memcmp(have->dims, want->dims, (size_t)have->rank * sizeof have->dims[0]))
+        return PASS;
+    fail_with(why, "\"%s\" is %s in the model and %s in its file", info->name, data_shape_text(want, a, sizeof a),
+              data_shape_text(have, b, sizeof b));
+    return FAIL;
+}
+
+static verdict set_inputs(oct_session *session, const oct_model *model, test_set *set, failure *why)
+{
+    const size_t count = oct_model_input_count(model);
+    for (size_t i = 0; i < count; i++) {
+        oct_tensor_info info;
+        if (oct_model_input(model, i, &info) != OCT_OK)
+            return fail_library(why, NULL), FAIL;
+        const stored *s = find_tensor(set->inputs, set->input_count, info.name, i, count);
+        const verdict v = check_tensor(s, &info, why);
+        if (v != PASS)
+            return v;
+        if (oct_set_input(session, i, s->tensor.data, info.bytes) != OCT_OK)
+            return fail_library(why, NULL), FAIL;
+    }
+    return PASS;
+}
+
+static verdict check_outputs(const oct_session *session, const oct_model *model, test_set *set, comparison *errors, failure *why)
+{
+    const size_t count = oct_model_output_count(model);
+    if (count != (size_t)set->output_count) {
+        fail_with(why, "the model has %zu outputs, the folder %d", count, set->output_count);
+        return FAIL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        oct_tensor_info info;
+        if (oct_model_output(model, i, &info) != OCT_OK)
+            return fail_library(why, NULL), FAIL;
+        const stored *s = find_tensor(set->outputs, set->output_count, info.name, i, count);
+        const verdict v = check_tensor(s, &info, why);
+        if (v != PASS)
+            return v;
+        const int64_t before = errors->beyond;
+        compare_add(errors, oct_output_data(session, i), s->tensor.data, (int64_t)info.elements);
+        if (errors->beyond > before) {
+            fail_with(why, "\"%s\": %lld of %zu elements are off, max abs error %.3g, max rel error %.3g", info.name,
+                      (long long)(errors->beyond - before), info.elements, errors->max_abs, errors->max_element_rel);
+            return FAIL;
+        }
+    }
+    return PASS;
+}
+
+static verdict run_model(const verify_options *o, const oct_model *model, test_set *set, comparison *errors, failure *why)
+{
+    oct_session *session = NULL;
+    const oct_options options = engine_session_options(&o->engine);
+    if (oct_session_create(model, &options, &session) != OCT_OK)
+        return fail_library(why, NULL), FAIL;
+    verdict v = set_inputs(session, model, set, why);
+    if (v == PASS && oct_run(session) != OCT_OK)
+        v = (fail_library(why, NULL), FAIL);
+    if (v == PASS)
+        v = check_outputs(session, model, set, errors, why);
+    oct_session_free(session);
+    return v;
+}
+
+/* ---------------------------------------------------------------------------------------------- folders ---- */
+
+static verdict verify_set(const verify_options *o, const char *model_path, const char *folder, comparison *errors, failure *why)
+{
+    test_set *set = read_set(folder);
+    verdict v = set ? PASS : (fail_with(why, "out of memory"), FAIL);
+    if (v == PASS && set->output_count == 0)
+        v = (fail_with(why, "%s: no output_0.pb", folder), FAIL);
+    for (size_t r = 0; r < sizeof roads / sizeof roads[0] && v == PASS; r++) {
+        oct_model *model = NULL;
+        v = import(model_path, &roads[r], set, &model, why);
+        if (v == PASS)
+            v = run_model(o, model, set, errors, why);
+        oct_model_free(model);
+        if (v == FAIL) {
+            const failure inner = *why;
+            fail_with(why, "%s: %s", roads[r].name, inner.text);
+        }
+    }
+    free_set(set);
+    return v;
+}
+
+static verdict verify_folder(const verify_options *o, const char *folder, comparison *errors, failure *why)
+{
+    char model[4096], set[4096], name[64];
+    verdict v = PASS;
+    compare_start(errors, o->rtol, o->atol);
+    if (!join(model, sizeof model, folder, "model.onnx") || access(model, R_OK) != 0)
+        return fail_with(why, "no model.onnx in it"), FAIL;
+    for (int i = 0; v == PASS; i++) {
+        snprintf(name, sizeof name, "test_data_set_%d", i);
+        if (!join(set, sizeof set, folder, name) || access(set, F_OK) != 0) {
+            if (i == 0)
+                return fail_with(why, "no test_data_set_0 in it"), FAIL;
+            break;
+        }
+        v = verify_set(o, model, set, errors, why);
+    }
+    return v;
+}
+
+static verdict print_verdict(const verify_options *o, const char *folder)
+{
+    comparison errors;
+    failure why;
+    const verdict v = verify_folder(o, folder, &errors, &why);
+    printf("%-8s %s  ", verdict_names[v], folder);
+    if (v == PASS)
+        printf("max abs error %.3g, max rel error %.3g\n", errors.max_abs, errors.max_element_rel);
+    else
+        printf("%s\n", why.text);
+    fflush(stdout);
+    return v;
+}
+
+int cmd_verify(int argc, char **argv)
+{
+    verify_options o = {.rtol = 1e-3, .atol = 1e-7};
+    const arg_option options[] = {
+        {"--rtol", .kind = ARG_REAL, .to = &o.rtol, .value = "R", .help = "default 1e-3"},
+        {"--atol", .kind = ARG_REAL, .to = &o.atol, .value = "A", .help = "default 1e-7"},
+        {0},
+    };
+    arg_option engine[ENGINE_OPTION_ROWS];
+    engine_option_rows(&o.engine, engine);
+    const arg_spec spec = {
+        .command = "octet verify",
+        .usage = "DIR.. [--rtol R] [--atol A] [--isa NAME] [--threads N]",
+        .about = "Runs ONNX test folders: DIR/model.onnx on DIR/test_data_set_*/input_*.pb must give\n"
+                 "output_*.pb, |y - expected| <= A + R * |expected| for every element, once as imported\n"
+                 "and once optimised, saved and loaded. The tolerances are those of ONNX's own runner.\n"
+                 "One line per folder: PASS, FAIL, or REFUSED with what octet does not support. The exit\n"
+                 "status is 0 if all pass.\n",
+        .word = "DIR",
+        .min_words = 1,
+        .max_words = -1,
+        .groups = {options, engine},
+    };
+    int words, counts[VERDICT_COUNT] = {0};
+    failure why;
+    const arg_result result = args_parse(&spec, argc, argv, &words);
+    if (result != ARGS_OK)
+        return usage_status(result);
+    if (!engine_check(&o.engine, &why))
+        return usage_status(args_bad(&spec, "%s", why.text));
+    for (int i = 0; i < words; i++)
+        counts[print_verdict(&o, argv[i])]++;
+    if (words > 1)
+        printf("%d passed, %d failed, %d refused\n", counts[PASS], counts[FAIL], counts[REFUSED]);
+    return counts[PASS] == words ? EXIT_WORKED : EXIT_FAILED;
+}

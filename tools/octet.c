@@ -1,0 +1,65 @@
+/* octet - the command: import, quantize, look at, run and check models. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+
+const command commands[] = {
+    {"import", "an ONNX file -> a .oct model", cmd_import},
+    {"quantize", "a float .oct model -> an int8 one", cmd_quantize},
+    {"info", "what a model consists of and how it runs here", cmd_info},
+    {"run", "data through a model, answers into a .npy file", cmd_run},
+    {"eval", "how good its answers are: labels, a reference, or both", cmd_eval},
+    {"verify", "ONNX test folders through importer and kernels", cmd_verify},
+    {"isa", "what this CPU and this build can use", cmd_isa},
+    {"help", "this list, or the help of one command", cmd_help},
+    {0},
+};
+
+const command *find_command(const char *name)
+{
+    for (const command *c = commands; c->name; c++)
+        if (!strcmp(c->name, name))
+            return c;
+    return NULL;
+}
+
+int usage_status(arg_result result)
+{
+    return result == ARGS_HELP ? EXIT_WORKED : EXIT_USAGE;
+}
+
+int report_failure(const arg_spec *spec, const failure *why)
+{
+    fflush(stdout);
+    fprintf(stderr, "%s: %s\n", spec->command, why->text);
+    return EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+    if (!name) {
+        fprintf(stderr, "octet: a command is missing (octet help lists them)\n");
+        return EXIT_USAGE;
+    }
+    if (!strcmp(name, "--version")) {
+        printf("octet %s\n", oct_version());
+        return EXIT_WORKED;
+    }
+    if (!strcmp(name, "--help") || !strcmp(name, "-h"))
+        name = "help";
+    const command *c = find_command(name);
+    if (!c) {
+        fprintf(stderr, "octet: unknown command \"%s\" (octet help lists them)\n", name);
+        return EXIT_USAGE;
+    }
+    const int status = c->run(argc - 2, argv + 2);
+    /* A full disk or a closed pipe shows only now. */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "octet %s: standard output cannot be written: %s\n", c->name, strerror(errno));
+        return EXIT_FAILED;
+    }
+    return status;
+}

@@ -1,0 +1,96 @@
+#define _POSIX_C_SOURCE 200809L
+#include "summary.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "data.h"
+#include "table.h"
+
+bool summary_layer_is_int8(const oct_layer_info *layer)
+{
+    return !strncmp(layer->precision, "int8", 4);
+}
+
+int64_t summary_file_bytes(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
+}
+
+bool summary_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+bool summary_of_model(const oct_model *model, const char *path, summary *s, failure *why)
+{
+    *s = (summary){.layers = (int64_t)oct_model_layer_count(model), .file_bytes = summary_file_bytes(path)};
+    for (int64_t i = 0; i < s->layers; i++) {
+        oct_layer_info layer;
+        if (oct_model_layer(model, (size_t)i, &layer) != OCT_OK)
+            return fail_library(why, path);
+        const bool int8 = summary_layer_is_int8(&layer);
+        s->int8_layers += int8;
+        s->macs += layer.macs;
+        s->int8_macs += int8 ? layer.macs : 0;
+        s->weight_bytes += layer.weight_bytes;
+    }
+    s->precision = s->int8_layers > 0 ? "int8" : "f32";
+    return true;
+}
+
+static void print_tensor(const char *kind, const oct_tensor_info *info)
+{
+    char shape[160];
+    failure name;   /* for its cleaning of control characters */
+    fail_with(&name, "%s", info->name);
+    printf("  %-10s\"%s\"  %s  %s", kind, name.text, data_shape_text(&info->shape, shape, sizeof shape), oct_dtype_name(info->dtype));
+    if (info->dtype == OCT_U8)
+        printf(", real = %.9g * (q - %d)", (double)info->scale, (int)info->zero_point);
+    printf("\n");
+}
+
+bool summary_print(const oct_model *model, const summary *s, failure *why)
+{
+    char macs[40], weights[40], file[40];
+    oct_tensor_info info;
+    for (size_t i = 0; i < oct_model_input_count(model); i++) {
+        if (oct_model_input(model, i, &info) != OCT_OK)
+            return fail_library(why, NULL);
+        print_tensor("input", &info);
+    }
+    for (size_t i = 0; i < oct_model_output_count(model); i++) {
+        if (oct_model_output(model, i, &info) != OCT_OK)
+            return fail_library(why, NULL);
+        print_tensor("output", &info);
+    }
+    printf("  %-10s%lld layers, %s MACs, weights %s, file %s\n", "size", (long long)s->layers,
+           table_count((double)s->macs, macs, sizeof macs), table_bytes((double)s->weight_bytes, weights, sizeof weights),
+           table_bytes((double)s->file_bytes, file, sizeof file));
+    if (s->int8_layers == 0)
+        printf("  %-10sf32\n", "precision");
+    else
+        printf("  %-10sint8 in %lld of %lld layers, %.1f %% of the MACs\n"
+               "  %-10su8 activations, one scale and zero point each; s8 weights, one scale per channel\n",
+               "precision", (long long)s->int8_layers, (long long)s->layers,
+               s->macs > 0 ? 100 * (double)s->int8_macs / (double)s->macs : 0, "");
+    return true;
+}
+
+bool summary_print_file(const char *path, failure *why)
+{
+    oct_model *model;
+    summary s;
+    if (oct_model_load(path, &model) != OCT_OK)
+        return fail_library(why, path);
+    bool ok = summary_of_model(model, path, &s, why);
+    if (ok) {
+        printf("%s\n", path);
+        ok = summary_print(model, &s, why);
+    }
+    oct_model_free(model);
+    return ok;
+}
