@@ -8,7 +8,7 @@
  * constants; they come from the same input files, and the model then has fewer inputs.
  */
 #define _POSIX_C_SOURCE 200809L
-#include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +26,19 @@ typedef struct verify_options {
 
 typedef enum verdict { PASS, FAIL, REFUSED, VERDICT_COUNT } verdict;
 static const char *const verdict_names[VERDICT_COUNT] = {"PASS", "FAIL", "REFUSED"};
+
+/* Writes the sentence and hands the verdict on. */
+static verdict because(verdict v, failure *why, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static verdict because(verdict v, failure *why, const char *format, ...)
+{
+    char sentence[sizeof why->text];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    fail_with(why, "%s", sentence);
+    return v;
+}
 
 #define MAX_TENSORS 64
 
@@ -143,35 +156,26 @@ static verdict import(const char *path, const road *way, test_set *set, oct_mode
         status = oct_optimize(graph, NULL);
     if (status == OCT_OK)
         status = make_model(graph, way, model);
-    if (status != OCT_OK)
-        fail_library(why, NULL);
     oct_graph_free(graph);
-    return status == OCT_OK ? PASS : refused ? REFUSED : FAIL;
+    return status == OCT_OK ? PASS : because(refused ? REFUSED : FAIL, why, "%s", oct_error());
 }
 
 /* Is this stored tensor one that can be handed to, or compared with, the model's? */
 static verdict check_tensor(const stored *s, const oct_tensor_info *info, failure *why)
 {
     char a[160], b[160];
-    if (!s) {
-        fail_with(why, "no file carries \"%s\"", info->name);
-        return FAIL;
-    }
-    if (!s->readable) {
-        *why = s->why;
-        return REFUSED;
-    }
-    if (s->tensor.dtype != OCT_F32 || info->dtype != OCT_F32) {
-        fail_with(why, "\"%s\" is %s in the model and %s in its file; only f32 can be compared", info->name,
-                  oct_dtype_name(info->dtype), oct_dtype_name(s->tensor.dtype));
-        return REFUSED;
-    }
+    if (!s)
+        return because(FAIL, why, "no file carries \"%s\"", info->name);
+    if (!s->readable)
+        return because(REFUSED, why, "%s", s->why.text);
+    if (s->tensor.dtype != OCT_F32 || info->dtype != OCT_F32)
+        return because(REFUSED, why, "\"%s\" is %s in the model and %s in its file; only f32 can be compared", info->name,
+                       oct_dtype_name(info->dtype), oct_dtype_name(s->tensor.dtype));
     const oct_shape *have = &s->tensor.shape, *want = &info->shape;
     if (have->rank == want->rank && !memcmp(have->dims, want->dims, (size_t)have->rank * sizeof have->dims[0]))
         return PASS;
-    fail_with(why, "\"%s\" is %s in the model and %s in its file", info->name, data_shape_text(want, a, sizeof a),
-              data_shape_text(have, b, sizeof b));
-    return FAIL;
+    return because(FAIL, why, "\"%s\" is %s in the model and %s in its file", info->name, data_shape_text(want, a, sizeof a),
+                   data_shape_text(have, b, sizeof b));
 }
 
 static verdict set_inputs(oct_session *session, const oct_model *model, test_set *set, failure *why)
@@ -180,13 +184,13 @@ static verdict set_inputs(oct_session *session, const oct_model *model, test_set
     for (size_t i = 0; i < count; i++) {
         oct_tensor_info info;
         if (oct_model_input(model, i, &info) != OCT_OK)
-            return fail_library(why, NULL), FAIL;
+            return because(FAIL, why, "%s", oct_error());
         const stored *s = find_tensor(set->inputs, set->input_count, info.name, i, count);
         const verdict v = check_tensor(s, &info, why);
         if (v != PASS)
             return v;
         if (oct_set_input(session, i, s->tensor.data, info.bytes) != OCT_OK)
-            return fail_library(why, NULL), FAIL;
+            return because(FAIL, why, "%s", oct_error());
     }
     return PASS;
 }
@@ -194,25 +198,21 @@ static verdict set_inputs(oct_session *session, const oct_model *model, test_set
 static verdict check_outputs(const oct_session *session, const oct_model *model, test_set *set, comparison *errors, failure *why)
 {
     const size_t count = oct_model_output_count(model);
-    if (count != (size_t)set->output_count) {
-        fail_with(why, "the model has %zu outputs, the folder %d", count, set->output_count);
-        return FAIL;
-    }
+    if (count != (size_t)set->output_count)
+        return because(FAIL, why, "the model has %zu outputs, the folder %d", count, set->output_count);
     for (size_t i = 0; i < count; i++) {
         oct_tensor_info info;
         if (oct_model_output(model, i, &info) != OCT_OK)
-            return fail_library(why, NULL), FAIL;
+            return because(FAIL, why, "%s", oct_error());
         const stored *s = find_tensor(set->outputs, set->output_count, info.name, i, count);
         const verdict v = check_tensor(s, &info, why);
         if (v != PASS)
             return v;
         const int64_t before = errors->beyond;
         compare_add(errors, oct_output_data(session, i), s->tensor.data, (int64_t)info.elements);
-        if (errors->beyond > before) {
-            fail_with(why, "\"%s\": %lld of %zu elements are off, max abs error %.3g, max rel error %.3g", info.name,
-                      (long long)(errors->beyond - before), info.elements, errors->max_abs, errors->max_element_rel);
-            return FAIL;
-        }
+        if (errors->beyond > before)
+            return because(FAIL, why, "\"%s\": %lld of %zu elements are off, max abs error %.3g, max rel error %.3g", info.name,
+                           (long long)(errors->beyond - before), info.elements, errors->max_abs, errors->max_element_rel);
     }
     return PASS;
 }
@@ -222,10 +222,10 @@ static verdict run_model(const verify_options *o, const oct_model *model, test_s
     oct_session *session = NULL;
     const oct_options options = engine_session_options(&o->engine);
     if (oct_session_create(model, &options, &session) != OCT_OK)
-        return fail_library(why, NULL), FAIL;
+        return because(FAIL, why, "%s", oct_error());
     verdict v = set_inputs(session, model, set, why);
     if (v == PASS && oct_run(session) != OCT_OK)
-        v = (fail_library(why, NULL), FAIL);
+        v = because(FAIL, why, "%s", oct_error());
     if (v == PASS)
         v = check_outputs(session, model, set, errors, why);
     oct_session_free(session);
@@ -237,9 +237,9 @@ static verdict run_model(const verify_options *o, const oct_model *model, test_s
 static verdict verify_set(const verify_options *o, const char *model_path, const char *folder, comparison *errors, failure *why)
 {
     test_set *set = read_set(folder);
-    verdict v = set ? PASS : (fail_with(why, "out of memory"), FAIL);
-    if (v == PASS && set->output_count == 0)
-        v = (fail_with(why, "%s: no output_0.pb", folder), FAIL);
+    if (!set)
+        return because(FAIL, why, "out of memory");
+    verdict v = set->output_count > 0 ? PASS : because(FAIL, why, "%s: no output_0.pb", folder);
     for (size_t r = 0; r < sizeof roads / sizeof roads[0] && v == PASS; r++) {
         oct_model *model = NULL;
         v = import(model_path, &roads[r], set, &model, why);
@@ -261,12 +261,12 @@ static verdict verify_folder(const verify_options *o, const char *folder, compar
     verdict v = PASS;
     compare_start(errors, o->rtol, o->atol);
     if (!join(model, sizeof model, folder, "model.onnx") || access(model, R_OK) != 0)
-        return fail_with(why, "no model.onnx in it"), FAIL;
+        return because(FAIL, why, "no model.onnx in it");
     for (int i = 0; v == PASS; i++) {
         snprintf(name, sizeof name, "test_data_set_%d", i);
         if (!join(set, sizeof set, folder, name) || access(set, F_OK) != 0) {
             if (i == 0)
-                return fail_with(why, "no test_data_set_0 in it"), FAIL;
+                return because(FAIL, why, "no test_data_set_0 in it");
             break;
         }
         v = verify_set(o, model, set, errors, why);
