@@ -115,7 +115,7 @@ SYSROOT  ?= /usr/aarch64-linux-gnu
 test-neon:
 	$(MAKE) CC=$(CROSS)gcc AR=$(CROSS)ar BUILD=$(BUILD)/aarch64 all $(BUILD)/aarch64/octet-test
 	for cpu in cortex-a53 max; do echo "== qemu-aarch64 -cpu $$cpu"; \
-	    QEMU_CPU=$$cpu qemu-aarch64 -L $(SYSROOT) $(BUILD)/aarch64/octet-test $(TEST_ARGS) || exit 1; done
+	    QEMU_CPU=$$cpu TEST_RUNNER="qemu-aarch64 -L $(SYSROOT)" qemu-aarch64 -L $(SYSROOT) $(BUILD)/aarch64/octet-test $(TEST_ARGS) || exit 1; done
 
 clean:
 	rm -rf $(BUILD)
