@@ -168,8 +168,8 @@ static void import_and_quantize(void)
     CHECK(strstr(r->out, "d.oct") && strstr(r->out, "1x1x16x16") && strstr(r->out, "precision"));
     r = shell_run("$octet import " DIGITS ".onnx -o %s --no-optimize", shell_path("plain.oct"));
     CHECK_MSG(r->status == 0, "%s", r->err);
-    r = shell_run("$octet quantize %s --calib " DIGITS "_calib.u8 " DIGITS_SCALE " --samples 20 --method minmax -o %s", shell_path("d.oct"),
-                  shell_path("q.oct"));
+    r = shell_run("$octet quantize %s --calib " DIGITS "_calib.u8 " DIGITS_SCALE " --samples 20 --method minmax -o %s",
+                  shell_path("d.oct"), shell_path("q.oct"));
     CHECK_MSG(r->status == 0 && r->err[0] == '\0', "%s", r->err);
     CHECK_MSG(strstr(r->out, "int8 in") && strstr(r->out, "20 samples"), "%s", r->out);
     size_t big, small;
@@ -178,15 +178,18 @@ static void import_and_quantize(void)
     free(a);
     free(b);
     CHECK_MSG(both && small < big / 2, "int8 %zu bytes, float %zu", small, big);
-    CHECK(refused(shell_run("$octet quantize %s --calib " DIGITS "_calib.u8", shell_path("q.oct")), 1, "quantize", "quantized already"));
-    CHECK(refused(shell_run("$octet quantize %s --calib " DIGITS "_calib.u8 --method magic", shell_path("d.oct")), 1, "quantize", "magic"));
+    CHECK(refused(shell_run("$octet quantize %s --calib " DIGITS "_calib.u8", shell_path("q.oct")), 1, "quantize",
+                  "quantized already"));
+    CHECK(refused(shell_run("$octet quantize %s --calib " DIGITS "_calib.u8 --method magic", shell_path("d.oct")), 1, "quantize",
+                  "magic"));
 }
 
 static void info_in_json(void)
 {
-    static const char *const keys[] = {"octet", "model", "file_bytes", "precision", "inputs", "outputs", "layers", "name", "op", "in", "out",
-                                       "macs", "weight_bytes", "algo", "kernel", "totals", "int8_layers", "session", "isa", "threads",
-                                       "arena_bytes", "packed_bytes"};
+    static const char *const keys[] = {"octet",        "model",   "file_bytes",  "precision",   "inputs",      "outputs",
+                                       "layers",       "name",    "op",          "in",          "out",         "macs",
+                                       "weight_bytes", "algo",    "kernel",      "totals",      "int8_layers", "session",
+                                       "isa",          "threads", "arena_bytes", "packed_bytes"};
     if (!ready() || !make_models())
         return;
     for (int int8 = 0; int8 < 2; int8++) {
@@ -197,7 +200,8 @@ static void info_in_json(void)
             snprintf(quoted, sizeof quoted, "\"%s\": ", keys[i]);
             CHECK_MSG(strstr(r->out, quoted), "no key %s", keys[i]);
         }
-        CHECK(strstr(r->out, "\"shape\": [1, 1, 16, 16]") && strstr(r->out, int8 ? "\"precision\": \"int8\"" : "\"precision\": \"f32\""));
+        CHECK(strstr(r->out, "\"shape\": [1, 1, 16, 16]") &&
+              strstr(r->out, int8 ? "\"precision\": \"int8\"" : "\"precision\": \"f32\""));
         CHECK((shell_json_number(r->out, "int8_layers") > 0) == (int8 == 1) && shell_json_number(r->out, "threads") <= 1);
         const char *totals = strstr(r->out, "\"totals\"");
         CHECK(totals && fabs(shell_json_number(totals, "macs") - 5.53e6) < 0.02e6);
@@ -214,7 +218,8 @@ static void evaluation(void)
     if (!ready() || !make_models())
         return;
     const char *out = shell_path("float.npy");
-    const shell_result *r = shell_run("$octet run %s --input " DIGITS "_test.u8 " DIGITS_SCALE " --output %s", shell_path("digits.oct"), out);
+    const shell_result *r =
+        shell_run("$octet run %s --input " DIGITS "_test.u8 " DIGITS_SCALE " --output %s", shell_path("digits.oct"), out);
     CHECK_MSG(r->status == 0 && r->out[0] == '\0' && r->err[0] == '\0', "%s", r->err);
     size_t size;
     char *npy = shell_read(out, &size);
@@ -239,7 +244,8 @@ static void evaluation(void)
     r = shell_run("$octet import " DIGITS ".onnx -o %s --no-optimize && $octet eval %s --data " DIGITS "_test.u8 " DIGITS_SCALE
                   " --ref %s --json | grep -v top1", shell_path("plain.oct"), shell_path("plain.oct"), out);
     CHECK_MSG(shell_json_number(r->out, "max_rel_error") < 1e-4, "%s%s", r->out, r->err);
-    r = shell_run("$octet eval %s --data " DIGITS "_test.u8 " DIGITS_SCALE " --labels " DIGITS "_test_labels.u8", shell_path("digits.oct"));
+    r = shell_run("$octet eval %s --data " DIGITS "_test.u8 " DIGITS_SCALE " --labels " DIGITS "_test_labels.u8",
+                  shell_path("digits.oct"));
     CHECK_MSG(r->status == 0 && strstr(r->out, "top-1") && strstr(r->out, " %"), "%s", r->out);
 }
 
@@ -253,7 +259,8 @@ static bool same_file(const char *a, const char *b)
     return same;
 }
 
-/* The same numbers as .u8, .f32 and .npy give the same answers, byte for byte; and so does int8 on every ISA and any number of threads. */
+/* The same numbers as .u8, .f32 and .npy give the same answers, byte for byte; and so does int8 on every ISA and any number of
+ * threads. */
 static void same_answers(void)
 {
     if (!ready() || !make_models())
@@ -339,7 +346,8 @@ static void several_inputs_and_outputs(void)
     const char *npy_out = shell_path("x.npy"), *f1 = shell_write("half.f32", a, 24);
     CHECK(refused(shell_run("$octet run %s --input %s --output %s", model, fa, npy_out), 1, "run", "2 inputs"));
     CHECK(refused(shell_run("$octet run %s --input %s --input %s --output %s", model, fa, f1, npy_out), 1, "run", "1 samples"));
-    CHECK(refused(shell_run("$octet run %s --input %s --input %s --output %s --output-index 2", model, fa, fb, npy_out), 1, "run", "no output 2"));
+    CHECK(refused(shell_run("$octet run %s --input %s --input %s --output %s --output-index 2", model, fa, fb, npy_out), 1, "run",
+                  "no output 2"));
     CHECK(!can_read(npy_out));
 }
 
@@ -417,25 +425,31 @@ static void bad_data(void)
         return;
     const char *model = shell_path("digits.oct"), *out = shell_path("never.npy");
     const char *tail = shell_write("tail.u8", "1234567", 7), *empty = shell_write("none.u8", "", 0);
-    CHECK(refused(shell_run("$octet run %s --input %s --output %s", model, tail, out), 1, "run", "7 elements are no multiple of the 256"));
+    CHECK(refused(shell_run("$octet run %s --input %s --output %s", model, tail, out), 1, "run",
+                  "7 elements are no multiple of the 256"));
     CHECK(refused(shell_run("$octet run %s --input %s --output %s", model, empty, out), 1, "run", "empty"));
     CHECK(refused(shell_run("$octet run %s --input Makefile --output %s", model, out), 1, "run", "must end in"));
     CHECK(refused(shell_run("$octet run %s --input %s --output %s", model, shell_path("nil.npy"), out), 1, "run", "nil.npy"));
     CHECK(refused(shell_run("$octet quantize %s --calib %s", model, empty), 1, "quantize", "empty"));
-    CHECK(refused(shell_run("$octet run %s --input " DIGITS "_test.u8 --output %s/x.npy", model, shell_path("nowhere")), 1, "run", "cannot be written"));
+    CHECK(refused(shell_run("$octet run %s --input " DIGITS "_test.u8 --output %s/x.npy", model, shell_path("nowhere")), 1, "run",
+                  "cannot be written"));
     CHECK(refused(shell_run("$octet import " DIGITS ".onnx -o %s/x.oct", shell_path("nowhere")), 1, "import", "nowhere"));
-    CHECK(refused(shell_run("$octet eval %s --data " DIGITS "_test.u8 --labels %s", model, tail), 1, "eval", "7 labels for 500 samples"));
-    CHECK(refused(shell_run("$octet eval %s --data " DIGITS "_test.u8 --ref %s", model, shell_write("r.f32", "0000", 4)), 1, "eval", "no multiple"));
-    CHECK(refused(shell_run("$octet eval %s --data " DIGITS "_test.u8 --labels %s --mean 1,2", model, tail), 1, "eval", "--mean has 2"));
+    CHECK(refused(shell_run("$octet eval %s --data " DIGITS "_test.u8 --labels %s", model, tail), 1, "eval",
+                  "7 labels for 500 samples"));
+    CHECK(refused(shell_run("$octet eval %s --data " DIGITS "_test.u8 --ref %s", model, shell_write("r.f32", "0000", 4)), 1, "eval",
+                  "no multiple"));
+    CHECK(refused(shell_run("$octet eval %s --data " DIGITS "_test.u8 --labels %s --mean 1,2", model, tail), 1, "eval",
+                  "--mean has 2"));
     CHECK(!can_read(out));
     unsigned char labels[500] = {0};
     labels[321] = 10;
-    CHECK(refused(shell_run("$octet eval %s --data " DIGITS "_test.u8 --labels %s", model, shell_write("ten.u8", labels, 500)), 1, "eval",
-                  "label 10 of sample 321"));
+    CHECK(refused(shell_run("$octet eval %s --data " DIGITS "_test.u8 --labels %s", model, shell_write("ten.u8", labels, 500)), 1,
+                  "eval", "label 10 of sample 321"));
     static float nan_picture[512];
     nan_picture[300] = NAN;
     const char *calib = shell_write("nan.f32", nan_picture, sizeof nan_picture);
-    CHECK(refused(shell_run("$octet quantize %s --calib %s -o %s", model, calib, shell_path("nan.oct")), 1, "quantize", "sample 1"));
+    CHECK(
+        refused(shell_run("$octet quantize %s --calib %s -o %s", model, calib, shell_path("nan.oct")), 1, "quantize", "sample 1"));
     CHECK(!can_read(shell_path("nan.oct")));
 }
 

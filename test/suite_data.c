@@ -1,4 +1,5 @@
-/* The pieces that octet, octet-bench and these tests share (tools/shared): files of samples, .npy, options, JSON, tables, errors of answers. */
+/* The pieces that octet, octet-bench and these tests share (tools/shared): files of samples, .npy, options, JSON, tables, errors of
+ * answers. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,7 +171,8 @@ static void raw_refusals(void)
     data_file *file;
     failure why;
     for (int i = 0; i < TEST_COUNT(rows); i++) {
-        CHECK_MSG(!data_open(shell_write(rows[i].name, zeros, rows[i].size), &picture, NULL, &file, &why) && !file, "%s", rows[i].name);
+        CHECK_MSG(!data_open(shell_write(rows[i].name, zeros, rows[i].size), &picture, NULL, &file, &why) && !file, "%s",
+                  rows[i].name);
         CHECK_MSG(strstr(why.text, rows[i].sentence) && strstr(why.text, rows[i].name), "%s: %s", rows[i].name, why.text);
     }
     CHECK(!data_open(shell_path("missing.f32"), &picture, NULL, &file, &why) && strstr(why.text, "No such file"));
@@ -255,7 +257,8 @@ static void labels(void)
     free(list);
     CHECK(!data_read_labels(shell_path("l.u8"), 4, &list, &why) && !list && strstr(why.text, "3 labels for 4 samples"));
     CHECK(!data_read_labels(write_npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (3,)}", wide, 12), 3, &list, &why));
-    CHECK(!data_read_labels(shell_write("l.txt", raw, 3), 3, &list, &why) && !data_read_labels(shell_path("none.u8"), 3, &list, &why));
+    CHECK(!data_read_labels(shell_write("l.txt", raw, 3), 3, &list, &why) &&
+          !data_read_labels(shell_path("none.u8"), 3, &list, &why));
 }
 
 /* ------------------------------------------------------------------------------------- json and tables ---- */
@@ -287,7 +290,8 @@ static void json_text_and_numbers(void)
     char *text = shell_read(path, &size);
     CHECK(ended && text);
     CHECK_MSG(shell_is_json(text), "%s", text);
-    CHECK_MSG(strstr(text, "\"quote\\\"\": \"a\\\\b\\u000a\\u0001 \xC3\xA9 \\ufffd \\ufffd\\ufffd \\ufffd\\ufffd\\ufffd\""), "%s", text);
+    CHECK_MSG(strstr(text, "\"quote\\\"\": \"a\\\\b\\u000a\\u0001 \xC3\xA9 \\ufffd \\ufffd\\ufffd \\ufffd\\ufffd\\ufffd\""), "%s",
+              text);
     CHECK(strstr(text, "\"nan\": null") && strstr(text, "\"inf\": null") && strstr(text, "\"tenth\": 0.1,"));
     CHECK(shell_json_number(text, "third") >= 1.0 / 3 && shell_json_number(text, "third") <= 1.0 / 3);
     CHECK(strstr(text, "\"big\": -9223372036854775808") && strstr(text, "\"dims\": [1, -2]") && strstr(text, "\"empty\": []"));
@@ -296,7 +300,8 @@ static void json_text_and_numbers(void)
 
 static void json_checker_refuses(void)
 {
-    static const char *const bad[] = {"", "{", "{\"a\":}", "{\"a\":1,}", "[1 2]", "nan", "[inf]", "{a:1}", "[1]]", "\"\n\"", "+1", "0x10"};
+    static const char *const bad[] = {"",      "{",     "{\"a\":}", "{\"a\":1,}", "[1 2]", "nan",
+                                      "[inf]", "{a:1}", "[1]]",     "\"\n\"",     "+1",    "0x10"};
     for (int i = 0; i < TEST_COUNT(bad); i++)
         CHECK_MSG(!shell_is_json(bad[i]), "%s", bad[i]);
     CHECK(shell_is_json(" {\"a\": [1, -2.5e3, null, true, \"\\u000a\"]} \n"));
@@ -323,7 +328,8 @@ static void table_fits(void)
         CHECK(strcspn(line, "\n") <= TABLE_WIDTH);
     free(text);
     char number[40];
-    CHECK(!strcmp(table_count(999, number, sizeof number), "999") && !strcmp(table_count(5530000, number, sizeof number), "5.53 M"));
+    CHECK(!strcmp(table_count(999, number, sizeof number), "999") &&
+          !strcmp(table_count(5530000, number, sizeof number), "5.53 M"));
     CHECK(!strcmp(table_bytes(1536, number, sizeof number), "1.50 KiB") && !strcmp(table_bytes(7, number, sizeof number), "7 B"));
 }
 
@@ -360,12 +366,14 @@ static arg_result parse(options_read *o, char **argv, int argc, int *words)
 static void options_are_read(void)
 {
     static options_read o;
-    char *argv[] = {"w1", "--flag", "-t", "x", "--many=a", "--many", "b", "--integer", "9", "--real=1/4", "--reals", "-1,2.5e1", "--", "-w2"};
+    char *argv[] = {"w1",        "--flag", "-t",         "x",       "--many=a", "--many", "b",
+                    "--integer", "9",      "--real=1/4", "--reals", "-1,2.5e1", "--",     "-w2"};
     int words;
     CHECK(parse(&o, argv, TEST_COUNT(argv), &words) == ARGS_OK);
     CHECK(words == 2 && !strcmp(argv[0], "w1") && !strcmp(argv[1], "-w2"));
     CHECK(o.flag && !strcmp(o.text, "x") && o.many.count == 2 && !strcmp(o.many.items[1], "b") && o.integer == 9);
-    CHECK(fabs(o.real - 0.25) < 1e-12 && o.reals.count == 2 && fabsf(o.reals.items[0] + 1) < 1e-6f && fabsf(o.reals.items[1] - 25) < 1e-6f);
+    CHECK(fabs(o.real - 0.25) < 1e-12 && o.reals.count == 2 && fabsf(o.reals.items[0] + 1) < 1e-6f &&
+          fabsf(o.reals.items[1] - 25) < 1e-6f);
 }
 
 static void errors_of_answers(void)

@@ -7,7 +7,8 @@
 #include "harness.h"
 #include "shell.h"
 
-/* ---- protobuf, as little as is needed: varints and length-delimited fields, https://protobuf.dev/programming-guides/encoding ---- */
+/* ---- protobuf, as little as is needed: varints and length-delimited fields, https://protobuf.dev/programming-guides/encoding ----
+ */
 
 typedef struct message {
     unsigned char bytes[1024];
@@ -129,7 +130,8 @@ static void constants_come_from_input_files(void)
         return;
     const char *folder = write_folder("conv", "Conv", true, true, 2);
     const shell_result *r = shell_run("$octet verify %s", folder);
-    CHECK_MSG(r->status == 0 && shell_is_line(r->out, "PASS ") && strstr(r->out, folder), "status %d: %s%s", r->status, r->out, r->err);
+    CHECK_MSG(r->status == 0 && shell_is_line(r->out, "PASS ") && strstr(r->out, folder), "status %d: %s%s", r->status, r->out,
+              r->err);
 }
 
 static void unnamed_files_go_by_place(void)

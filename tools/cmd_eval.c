@@ -51,8 +51,8 @@ static bool open_tally(tally *t, const runner *r, const eval_options *o, failure
     if (o->ref && !data_open(o->ref, &t->output, NULL, &t->ref, why))
         return false;
     if (t->ref && data_samples(t->ref) != r->feed.samples)
-        return fail_with(why, "%s: answers for %lld samples, the data have %lld", o->ref, (long long)(data_samples(t->ref) * t->batch),
-                         (long long)t->samples);
+        return fail_with(why, "%s: answers for %lld samples, the data have %lld", o->ref,
+                         (long long)(data_samples(t->ref) * t->batch), (long long)t->samples);
     return true;
 }
 
@@ -134,7 +134,8 @@ static void print_text(const tally *t, const char *model, const oct_session_info
         printf("  agreement      %.2f %%  (%lld with the same largest output as the reference)\n", 100 * (double)t->agree / samples,
                (long long)t->agree);
         printf("  max abs error  %.3g\n", t->errors.max_abs);
-        printf("  max rel error  %.3g  (of the largest reference value, %.4g)\n", compare_relative(&t->errors), t->errors.largest_ref);
+        printf("  max rel error  %.3g  (of the largest reference value, %.4g)\n", compare_relative(&t->errors),
+               t->errors.largest_ref);
         printf("  SQNR           %.1f dB\n", compare_sqnr_db(&t->errors));
     }
 }
@@ -177,7 +178,8 @@ int cmd_eval(int argc, char **argv)
          .help = "samples; once for each input of the model, in its order"},
         {"--labels", .alias = "-l", .kind = ARG_TEXT, .to = &o.labels, .value = "LABELS", .help = "the class of each sample"},
         {"--ref", .kind = ARG_TEXT, .to = &o.ref, .value = "REF", .help = "the outputs to compare with, N x output"},
-        {"--output-index", .kind = ARG_INTEGER, .to = &o.output_index, .value = "K", .help = "which output (default 0)", .max = 1000000},
+        {"--output-index", .kind = ARG_INTEGER, .to = &o.output_index, .value = "K", .help = "which output (default 0)",
+         .max = 1000000},
         {"--json", .kind = ARG_FLAG, .to = &o.as_json, .help = "as one JSON object"},
         {0},
     };

@@ -47,7 +47,8 @@ static bool calibrate(const quantize_options *o, feed *f, oct_calibration *calib
 }
 
 /* From the loaded model to the saved one; *samples receives how many samples were seen. */
-static bool quantize_loaded(const quantize_options *o, const oct_model *model, feed *f, const char *output, int64_t *samples, failure *why)
+static bool quantize_loaded(const quantize_options *o, const oct_model *model, feed *f, const char *output, int64_t *samples,
+                            failure *why)
 {
     oct_graph *graph = NULL, *quantized = NULL;
     oct_calibration *calibration = NULL;

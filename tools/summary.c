@@ -47,7 +47,8 @@ static void print_tensor(const char *kind, const oct_tensor_info *info)
     char shape[160];
     failure name;   /* for its cleaning of control characters */
     fail_with(&name, "%s", info->name);
-    printf("  %-10s\"%s\"  %s  %s", kind, name.text, data_shape_text(&info->shape, shape, sizeof shape), oct_dtype_name(info->dtype));
+    printf("  %-10s\"%s\"  %s  %s", kind, name.text, data_shape_text(&info->shape, shape, sizeof shape),
+           oct_dtype_name(info->dtype));
     if (info->dtype == OCT_U8)
         printf(", real = %.9g * (q - %d)", (double)info->scale, (int)info->zero_point);
     printf("\n");

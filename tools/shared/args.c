@@ -64,7 +64,8 @@ static arg_result read_integer(const arg_spec *spec, const arg_option *option, c
     if (end == text || *end)
         return args_bad(spec, "%s wants a whole number, not \"%s\"", option->name, text);
     if (errno == ERANGE || value < option->min || value > option->max)
-        return args_bad(spec, "%s must lie in %lld..%lld, not %s", option->name, (long long)option->min, (long long)option->max, text);
+        return args_bad(spec, "%s must lie in %lld..%lld, not %s", option->name, (long long)option->min, (long long)option->max,
+                        text);
     *(int64_t *)option->to = value;
     return ARGS_OK;
 }

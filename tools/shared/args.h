@@ -68,7 +68,8 @@ typedef enum arg_result {
     ARGS_BAD      /* one line on stderr said what is wrong: exit 2 */
 } arg_result;
 
-/* Reads argv[0..argc-1] (without the command's name). The words are moved to the front of argv; *words receives how many there are. */
+/* Reads argv[0..argc-1] (without the command's name). The words are moved to the front of argv; *words receives how many there are.
+ */
 arg_result args_parse(const arg_spec *spec, int argc, char **argv, int *words);
 
 /* Prints usage, about and the options. */

@@ -336,7 +336,8 @@ static bool read_labels(FILE *file, int64_t size, const char *path, int64_t samp
         ok = fail_with(why, "%s: %s", path, strerror(errno));
     for (int64_t i = 0; i < samples && ok; i++) {
         uint8_t bytes[8];
-        ok = fread(bytes, 1, (size_t)h.size, file) == (size_t)h.size || fail_with(why, "%s: label %lld cannot be read", path, (long long)i);
+        ok = fread(bytes, 1, (size_t)h.size, file) == (size_t)h.size ||
+             fail_with(why, "%s: label %lld cannot be read", path, (long long)i);
         (*labels)[i] = ok ? integer_at(bytes, h.kind, h.size) : 0;
     }
     if (!ok) {

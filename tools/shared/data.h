@@ -2,8 +2,8 @@
  *
  *     .f32   raw float32, little-endian             one sample after the other, each in the shape of the tensor, C order;
  *     .u8    raw bytes, taken as 0..255             N = elements in the file / elements of the tensor
- *     .npy   NumPy, float32 or uint8                the same; a shape that is the tensor's with its axes in another order is refused
- *     .pb    ONNX TensorProto, float32 or uint8     the same
+ *     .npy   NumPy, float32 or uint8                the same; a shape that is the tensor's with its axes in another order is
+ * refused .pb    ONNX TensorProto, float32 or uint8     the same
  *
  * Files stay on the disk and are read sample by sample (a .pb, at most 2 GB by its format, is read whole).
  */

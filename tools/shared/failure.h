@@ -13,7 +13,8 @@ typedef struct failure {
  */
 bool fail_with(failure *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The same with what the library has to say: "WHERE: " and oct_error(); WHERE is left out where it is NULL or the sentence has it. */
+/* The same with what the library has to say: "WHERE: " and oct_error(); WHERE is left out where it is NULL or the sentence has it.
+ */
 bool fail_library(failure *why, const char *where);
 
 #endif

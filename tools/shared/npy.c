@@ -216,7 +216,8 @@ static bool write_header(npy_writer *w, int rank, const int64_t *dims)
         length += snprintf(text + length, sizeof text - (size_t)length, "%lld,%s", (long long)dims[i], i + 1 < rank ? " " : "");
     length += snprintf(text + length, sizeof text - (size_t)length, "), }");
     const int total = (10 + length + 1 + 63) / 64 * 64, padded = total - 10;
-    const unsigned char start[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)(padded & 255), (unsigned char)(padded >> 8)};
+    const unsigned char start[10] = {
+        0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)(padded & 255), (unsigned char)(padded >> 8)};
     return fwrite(start, 1, 10, w->file) == 10 && fprintf(w->file, "%s%*s\n", text, padded - length - 1, "") == padded;
 }
 

@@ -31,8 +31,8 @@ typedef struct npy_header {
  * that it announces. `path` is for the sentence. */
 bool npy_read_header(FILE *file, int64_t file_size, const char *path, npy_header *header, failure *why);
 
-/* An array being written row by row. The file appears under its name when it is complete, and not before; something at `path` that is no
- * regular file (a device, a pipe) is written directly. */
+/* An array being written row by row. The file appears under its name when it is complete, and not before; something at `path` that
+ * is no regular file (a device, a pipe) is written directly. */
 typedef struct npy_writer npy_writer;
 
 bool npy_create(const char *path, int rank, const int64_t *dims, npy_writer **writer, failure *why);
