@@ -76,6 +76,7 @@ char *shell_read(const char *path, size_t *size)
 
 /* -------------------------------------------------------------------------------------------- commands ---- */
 
+/* A file as text, cut to `size`. */
 static void slurp(const char *path, char *text, size_t size)
 {
     size_t length = 0;
@@ -151,6 +152,7 @@ static const char *number_end(const char *s)
 
 static const char *value_end(const char *s);
 
+/* The inside of an object or an array, from its opening bracket to behind the closing one. */
 static const char *members_end(const char *s, bool keys, char close)
 {
     s = skip_space(s + 1);
@@ -175,6 +177,7 @@ static const char *members_end(const char *s, bool keys, char close)
     }
 }
 
+/* The end of any value; NULL if there is none at s. Recursion is as deep as the text is nested. */
 static const char *value_end(const char *s)
 {
     static const char *const words[] = {"true", "false", "null"};

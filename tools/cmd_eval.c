@@ -1,3 +1,4 @@
+/* octet eval - answers counted: against labels, against a reference, or both. */
 #include <stdlib.h>
 
 #include "commands.h"
@@ -26,6 +27,7 @@ typedef struct tally {
     comparison errors;
 } tally;
 
+/* A label beyond the classes would only lower top-1, as if the model were bad: more likely it is the wrong file. */
 static bool check_labels(const tally *t, const char *path, failure *why)
 {
     for (int64_t i = 0; i < t->samples; i++)
@@ -35,6 +37,7 @@ static bool check_labels(const tally *t, const char *path, failure *why)
     return true;
 }
 
+/* Opens labels and reference and holds their sizes against the data before the first run. */
 static bool open_tally(tally *t, const runner *r, const eval_options *o, failure *why)
 {
     *t = (tally){0};
@@ -85,6 +88,7 @@ static bool count_answers(tally *t, const runner *r, const eval_options *o, int6
     return true;
 }
 
+/* Every sample through the session, counted. */
 static bool run_all(tally *t, runner *r, const eval_options *o, failure *why)
 {
     bool ok = true;
@@ -99,6 +103,7 @@ static bool run_all(tally *t, runner *r, const eval_options *o, failure *why)
     return ok;
 }
 
+/* The keys are a contract: scripts read them. Those without a measurement behind them are left out. */
 static void print_json(const tally *t, const char *model, const oct_session_info *session)
 {
     json j;
@@ -123,6 +128,7 @@ static void print_json(const tally *t, const char *model, const oct_session_info
     json_end(&j);
 }
 
+/* The same for people, shares in percent. */
 static void print_text(const tally *t, const char *model, const oct_session_info *session)
 {
     const double samples = (double)t->samples;
@@ -140,6 +146,7 @@ static void print_text(const tally *t, const char *model, const oct_session_info
     }
 }
 
+/* From the files to the printed result; nothing is printed if anything fails. */
 static bool evaluate(const eval_options *o, const char *model, failure *why)
 {
     runner r;

@@ -1,3 +1,4 @@
+/* octet help - the list of commands, or one command's help. */
 #include <string.h>
 
 #include "commands.h"
@@ -10,6 +11,7 @@ static const arg_spec spec = {
     .max_words = 1,
 };
 
+/* The table in octet.c, and the three lines that a newcomer needs. */
 static void list_commands(void)
 {
     printf("octet %s - runs neural networks in FP32 and INT8 on CPUs\n\nusage: octet COMMAND ...\n\ncommands:\n", oct_version());
@@ -35,6 +37,7 @@ int cmd_help(int argc, char **argv)
     const command *c = find_command(argv[0]);
     if (!c)
         return usage_status(args_bad(&spec, "there is no command \"%s\" (octet help lists them)", argv[0]));
+    /* The command holds its own option table, so it prints its own help. */
     char help[] = "--help", *arguments[] = {help, NULL};
     return c->run(1, arguments);
 }

@@ -1,3 +1,4 @@
+/* octet import - an ONNX file becomes an optimised .oct model. */
 #include <string.h>
 
 #include "commands.h"
@@ -10,6 +11,7 @@ typedef struct import_options {
     bool plain;
 } import_options;
 
+/* What the optimiser did, only passes that found something. */
 static void print_passes(const oct_optimize_report *report)
 {
     for (int i = 0; i < report->count; i++)
@@ -17,6 +19,7 @@ static void print_passes(const oct_optimize_report *report)
             printf("  %-22s%5d  %s\n", report->passes[i].name, report->passes[i].changes, report->passes[i].what);
 }
 
+/* The summary is that of the written file, loaded again: it shows what a program will get, and that it can be loaded. */
 static bool import_model(const import_options *o, const char *path, failure *why)
 {
     oct_graph *graph = NULL;

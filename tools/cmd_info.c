@@ -1,3 +1,4 @@
+/* octet info - a model's inputs, outputs and layers, and how they run here. */
 #include "commands.h"
 #include "data.h"
 #include "engine.h"
@@ -19,6 +20,7 @@ typedef struct subject {
     summary sum;
 } subject;
 
+/* A session is made although nothing is run: only it knows kernels, arena and packed sizes. */
 static bool open_subject(subject *s, const char *path, const engine_options *engine, failure *why)
 {
     *s = (subject){.path = path};
@@ -35,6 +37,7 @@ static void close_subject(subject *s)
     oct_model_free(s->model);
 }
 
+/* A layer as the model has it and as this session runs it. */
 static bool layer_at(const subject *s, size_t index, oct_layer_info *layer, oct_layer_run *how, failure *why)
 {
     return (oct_model_layer(s->model, index, layer) == OCT_OK && oct_session_layer(s->session, index, how) == OCT_OK) ||
@@ -75,6 +78,7 @@ static void json_layer(json *j, const oct_layer_info *layer, const oct_layer_run
     json_close(j);
 }
 
+/* Inputs and outputs. The indices are in range, so neither call can fail. */
 static void json_tensors(json *j, const oct_model *model)
 {
     oct_tensor_info info;
@@ -90,6 +94,7 @@ static void json_tensors(json *j, const oct_model *model)
     json_close(j);
 }
 
+/* Everything that the text shows, unabridged. */
 static bool print_json(const subject *s, failure *why)
 {
     json j;
@@ -128,7 +133,7 @@ static bool print_json(const subject *s, failure *why)
 
 /* ------------------------------------------------------------------------------------------------ text ---- */
 
-/* "conv+residual+relu" */
+/* A layer with what is fused into it, "conv+add+relu", and the kernel that does it. */
 static void layer_cells(table *t, const oct_layer_info *layer, const oct_layer_run *how)
 {
     char shape[160], text[40];
@@ -141,6 +146,7 @@ static void layer_cells(table *t, const oct_layer_info *layer, const oct_layer_r
     table_cell(t, "%s", *how->kernel ? how->kernel : how->algo);
 }
 
+/* One row per layer; names and kernels are cut to fit 80 columns, the figures never. */
 static bool print_layers(const subject *s, failure *why)
 {
     static const table_column columns[] = {{"layer", TABLE_SHRINK}, {"operator", TABLE_SHRINK}, {"output", 0}, {"type", 0},
@@ -160,6 +166,7 @@ static bool print_layers(const subject *s, failure *why)
     return ok;
 }
 
+/* Summary, session, layers. */
 static bool print_text(const subject *s, failure *why)
 {
     char arena[40], bound[40], packed[40];

@@ -1,7 +1,9 @@
+/* octet isa - which instruction sets this build and this machine have. */
 #include "commands.h"
 #include "json.h"
 #include "table.h"
 
+/* All ISAs that octet has kernels for, also those of other processors: their absence is information too. */
 static void print_json(void)
 {
     json j;
@@ -24,6 +26,7 @@ static void print_json(void)
     json_end(&j);
 }
 
+/* The same for people. */
 static void print_table(void)
 {
     static const table_column columns[] = {{"isa", 0}, {"needs", TABLE_SHRINK}, {"in this build", 0}, {"runs here", 0}, {"", 0}};

@@ -1,3 +1,4 @@
+/* octet quantize - calibrates a float model on samples and writes its int8 form. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,7 @@ static bool quantize_loaded(const quantize_options *o, const oct_model *model, f
     return ok;
 }
 
+/* The library would refuse too, but only after the whole calibration. */
 static bool check_float(const oct_model *model, const char *path, failure *why)
 {
     summary s;
@@ -80,6 +82,7 @@ static bool check_float(const oct_model *model, const char *path, failure *why)
                                            (long long)s.int8_layers, (long long)s.layers);
 }
 
+/* From the files to the printed summary. */
 static bool quantize_model(const quantize_options *o, const char *path, failure *why)
 {
     oct_model *model = NULL;

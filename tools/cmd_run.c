@@ -1,3 +1,4 @@
+/* octet run - data through a model, answers into .npy files. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,7 @@ static bool open_sink(sink *s, const runner *r, size_t index, const char *path, 
     return ok;
 }
 
+/* Unfinished files vanish. */
 static void close_sinks(sink *sinks, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -67,6 +69,7 @@ static void close_sinks(sink *sinks, size_t count)
     }
 }
 
+/* The answers of the run just done. */
 static bool write_outputs(const runner *r, sink *sinks, size_t count, failure *why)
 {
     for (size_t i = 0; i < count; i++)
@@ -76,6 +79,7 @@ static bool write_outputs(const runner *r, sink *sinks, size_t count, failure *w
     return true;
 }
 
+/* Sample by sample, so that neither data nor answers need to fit into memory. */
 static bool run_samples(runner *r, sink *sinks, size_t count, failure *why)
 {
     bool ok = true;
@@ -93,6 +97,7 @@ static bool run_samples(runner *r, sink *sinks, size_t count, failure *why)
     return ok;
 }
 
+/* From the files to the written answers. */
 static bool run_model(const run_options *o, const char *model, failure *why)
 {
     runner r;

@@ -90,6 +90,7 @@ static void free_set(test_set *set)
     free(set);
 }
 
+/* NULL if memory is short. */
 static test_set *read_set(const char *folder)
 {
     test_set *set = calloc(1, sizeof *set);
@@ -146,6 +147,7 @@ static oct_status make_model(const oct_graph *graph, const road *way, oct_model 
     return status;
 }
 
+/* Only the importer's "unsupported" is a refusal; a file it calls damaged, or a pass that breaks, is a failure. */
 static verdict import(const char *path, const road *way, test_set *set, oct_model **model, failure *why)
 {
     oct_graph *graph = NULL;
@@ -178,6 +180,7 @@ static verdict check_tensor(const stored *s, const oct_tensor_info *info, failur
                    data_shape_text(have, b, sizeof b));
 }
 
+/* The inputs that are left after the constants have been taken out. */
 static verdict set_inputs(oct_session *session, const oct_model *model, test_set *set, failure *why)
 {
     const size_t count = oct_model_input_count(model);
@@ -195,6 +198,7 @@ static verdict set_inputs(oct_session *session, const oct_model *model, test_set
     return PASS;
 }
 
+/* Compares all outputs; `errors` goes on over both roads and all data sets. */
 static verdict check_outputs(const oct_session *session, const oct_model *model, test_set *set, comparison *errors, failure *why)
 {
     const size_t count = oct_model_output_count(model);
@@ -234,6 +238,7 @@ static verdict run_model(const verify_options *o, const oct_model *model, test_s
 
 /* ---------------------------------------------------------------------------------------------- folders ---- */
 
+/* One data set on both roads. The constants may differ from set to set, so each imports anew. */
 static verdict verify_set(const verify_options *o, const char *model_path, const char *folder, comparison *errors, failure *why)
 {
     test_set *set = read_set(folder);
@@ -255,6 +260,7 @@ static verdict verify_set(const verify_options *o, const char *model_path, const
     return v;
 }
 
+/* Data sets 0, 1, ... until one does not exist; the first that does not pass decides. */
 static verdict verify_folder(const verify_options *o, const char *folder, comparison *errors, failure *why)
 {
     char model[4096], set[4096], name[64];
@@ -274,6 +280,7 @@ static verdict verify_folder(const verify_options *o, const char *folder, compar
     return v;
 }
 
+/* Exactly one line per folder. */
 static verdict print_verdict(const verify_options *o, const char *folder)
 {
     comparison errors;

@@ -37,6 +37,7 @@ int report_failure(const arg_spec *spec, const failure *why)
     return EXIT_FAILED;
 }
 
+/* Dispatches; every command prints its own errors and returns its exit status. */
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;

@@ -1,3 +1,4 @@
+/* runner.c - model, data and session, opened and closed together. */
 #include "runner.h"
 
 bool runner_open(runner *r, const runner_request *request, failure *why)

@@ -42,6 +42,7 @@ bool summary_of_model(const oct_model *model, const char *path, summary *s, fail
     return true;
 }
 
+/* One line about an input or output; a quantized one with what its numbers stand for. */
 static void print_tensor(const char *kind, const oct_tensor_info *info)
 {
     char shape[160];
@@ -54,6 +55,7 @@ static void print_tensor(const char *kind, const oct_tensor_info *info)
     printf("\n");
 }
 
+/* Fixed labels in the first column, so that the lines of import, quantize and info look alike. */
 bool summary_print(const oct_model *model, const summary *s, failure *why)
 {
     char macs[40], weights[40], file[40];

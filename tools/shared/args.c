@@ -25,6 +25,7 @@ arg_result args_bad(const arg_spec *spec, const char *format, ...)
 
 #define HELP_COLUMN 26
 
+/* "  -o, --output FILE       what it does", or on two lines where the left part is too long. */
 static void print_option(const arg_option *option, FILE *to)
 {
     char left[128];
@@ -56,6 +57,7 @@ void args_help(const arg_spec *spec, FILE *to)
 
 /* ---------------------------------------------------------------------------------------------- values ---- */
 
+/* The whole text must be the number: "8x" and "" are no numbers. */
 static arg_result read_integer(const arg_spec *spec, const arg_option *option, const char *text)
 {
     char *end;
@@ -79,6 +81,7 @@ static bool read_number(const char *text, char stop, double *value, const char *
     return end != text && (*end == '\0' || *end == stop) && isfinite(*value);
 }
 
+/* A number, or a quotient of two: 1/255 is how people think of it, and exact to the last bit. */
 static arg_result read_real(const arg_spec *spec, const arg_option *option, const char *text)
 {
     const char *after;
@@ -92,6 +95,7 @@ static arg_result read_real(const arg_spec *spec, const arg_option *option, cons
     return ARGS_OK;
 }
 
+/* Numbers with commas between them. */
 static arg_result read_reals(const arg_spec *spec, const arg_option *option, const char *text)
 {
     arg_reals *list = option->to;
@@ -108,6 +112,7 @@ static arg_result read_reals(const arg_spec *spec, const arg_option *option, con
     }
 }
 
+/* Stores the value of an option that has one. */
 static arg_result read_value(const arg_spec *spec, const arg_option *option, const char *text)
 {
     switch (option->kind) {
@@ -176,6 +181,7 @@ static arg_result read_option(const arg_spec *spec, int argc, char **argv, int *
     return read_value(spec, option, argv[++*at]);
 }
 
+/* What must be there and is not. */
 static arg_result check_complete(const arg_spec *spec, int words, uint64_t seen)
 {
     if (words < spec->min_words)

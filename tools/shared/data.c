@@ -1,3 +1,4 @@
+/* data.c - files of samples. Sizes claimed by a file are held against its real size before they are used. */
 #define _POSIX_C_SOURCE 200809L
 #include "data.h"
 
@@ -68,6 +69,7 @@ static bool find_channels(data_file *d, const oct_shape *shape, int count, const
     return true;
 }
 
+/* One mean and std per channel, so that transform_sample has a single form; lists of one number serve all channels. */
 static bool prepare_transform(data_file *d, const data_transform *t, const oct_shape *shape, failure *why)
 {
     const bool identity = !(t->scale < 1) && !(t->scale > 1) && t->mean.count == 0 && t->std.count == 0;
@@ -97,6 +99,7 @@ static bool prepare_transform(data_file *d, const data_transform *t, const oct_s
     return true;
 }
 
+/* In double: (u * scale - mean) / std then rounds once. */
 static void transform_sample(data_file *d)
 {
     for (int64_t e = 0; e < d->sample_elements; e++) {
@@ -167,6 +170,7 @@ static bool check_order(const int64_t *dims, int rank, const oct_shape *shape, c
     return true;
 }
 
+/* No header: the size alone says how many elements there are. */
 static bool open_raw(data_file *d, int64_t *elements, failure *why)
 {
     int64_t size;
@@ -191,6 +195,7 @@ static bool open_npy(data_file *d, const oct_shape *shape, int64_t *elements, fa
     return check_order(h.dims, h.rank, shape, d->path, why);
 }
 
+/* Read whole: protobuf has no way to find an element without parsing what stands before it. */
 static bool open_pb(data_file *d, const oct_shape *shape, int64_t *elements, failure *why)
 {
     if (oct_read_tensor_pb(d->path, &d->tensor) != OCT_OK)
@@ -205,6 +210,7 @@ static bool open_pb(data_file *d, const oct_shape *shape, int64_t *elements, fai
     return check_order(t->shape.dims, t->shape.rank, shape, d->path, why);
 }
 
+/* The name decides: raw files carry nothing to recognise them by. */
 static bool open_by_suffix(data_file *d, const oct_shape *shape, int64_t *elements, failure *why)
 {
     if (has_suffix(d->path, ".npy"))
@@ -217,6 +223,7 @@ static bool open_by_suffix(data_file *d, const oct_shape *shape, int64_t *elemen
     return open_raw(d, elements, why);
 }
 
+/* Whole samples only. Memory is asked for one sample, and only after the file has been found to hold it. */
 static bool find_samples(data_file *d, const oct_tensor_info *tensor, int64_t elements, failure *why)
 {
     char text[160];
@@ -312,6 +319,7 @@ static int64_t integer_at(const uint8_t *p, char kind, int size)
     return (int64_t)(negative ? bits | ~(uint64_t)0 << (8 * size) : bits);
 }
 
+/* A raw label file looks like a .npy of bytes without a header. */
 static bool labels_header(FILE *file, int64_t size, const char *path, npy_header *h, failure *why)
 {
     if (has_suffix(path, ".npy")) {
@@ -323,6 +331,7 @@ static bool labels_header(FILE *file, int64_t size, const char *path, npy_header
     return has_suffix(path, ".u8") || fail_with(why, "%s: the name of a label file must end in .u8 or .npy", path);
 }
 
+/* The count is compared before anything is allocated. */
 static bool read_labels(FILE *file, int64_t size, const char *path, int64_t samples, int64_t **labels, failure *why)
 {
     npy_header h;

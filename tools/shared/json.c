@@ -37,6 +37,7 @@ static int utf8_length(const unsigned char *s)
     return length;
 }
 
+/* Quoted and escaped; a name from a hostile file must not end the string early or make the text no UTF-8. */
 static void write_text(FILE *to, const char *text)
 {
     fputc('"', to);
@@ -72,6 +73,7 @@ static void start_member(json *j, const char *key)
     }
 }
 
+/* Opens an object or an array as the next member. */
 static void open_level(json *j, const char *key, char open, char close)
 {
     start_member(j, key);
@@ -86,6 +88,7 @@ static void open_level(json *j, const char *key, char open, char close)
 void json_object(json *j, const char *key) { open_level(j, key, '{', '}'); }
 void json_array(json *j, const char *key) { open_level(j, key, '[', ']'); }
 
+/* Empty ones close on the same line: [] and {}. */
 void json_close(json *j)
 {
     j->depth--;

@@ -98,6 +98,7 @@ static bool read_shape(cursor *c, npy_header *h)
     return true;
 }
 
+/* All three keys, in any order, and no other: an unknown key may change the meaning of the elements. */
 static bool read_dictionary(cursor *c, npy_header *h)
 {
     bool type = false, order = false, shape = false;
@@ -221,6 +222,7 @@ static bool write_header(npy_writer *w, int rank, const int64_t *dims)
     return fwrite(start, 1, 10, w->file) == 10 && fprintf(w->file, "%s%*s\n", text, padded - length - 1, "") == padded;
 }
 
+/* *writer stays NULL on failure, and no file is left behind. */
 bool npy_create(const char *path, int rank, const int64_t *dims, npy_writer **writer, failure *why)
 {
     *writer = NULL;
@@ -248,6 +250,7 @@ bool npy_append(npy_writer *writer, const float *values, int64_t count, failure 
     return true;
 }
 
+/* fclose reports what the disk could not take; only then does the file get its name. */
 bool npy_finish(npy_writer *writer, failure *why)
 {
     bool ok = writer->left == 0 || fail_with(why, "%s: %lld elements are missing", writer->path, (long long)writer->left);

@@ -131,6 +131,7 @@ static const char *skip_characters(const char *text, int count)
     return text;
 }
 
+/* One cell, aligned; the last of a row gets no spaces behind it. */
 static void print_cell(const char *text, int width, int style, bool last, FILE *to)
 {
     const int have = text_width(text);
@@ -177,6 +178,7 @@ void table_print(const table *t, FILE *to)
 
 /* --------------------------------------------------------------------------------------------- numbers ---- */
 
+/* Divides by `base` until the number is small enough for its unit. */
 static char *scaled(double value, double base, const char *const *units, int unit_count, char *text, size_t size)
 {
     int unit = 0;
