@@ -146,7 +146,7 @@ static void layer_cells(table *t, const oct_layer_info *layer, const oct_layer_r
     table_cell(t, "%s", *how->kernel ? how->kernel : how->algo);
 }
 
-/* One row per layer; names and kernels are cut to fit 80 columns, the figures never. */
+/* One row per layer; names and kernels may be cut to fit the terminal, the figures never. */
 static bool print_layers(const subject *s, failure *why)
 {
     static const table_column columns[] = {{"layer", TABLE_SHRINK}, {"operator", TABLE_SHRINK}, {"output", 0}, {"type", 0},

@@ -159,7 +159,14 @@ static verdict import(const char *path, const road *way, test_set *set, oct_mode
     if (status == OCT_OK)
         status = make_model(graph, way, model);
     oct_graph_free(graph);
-    return status == OCT_OK ? PASS : because(refused ? REFUSED : FAIL, why, "%s", oct_error());
+    if (status == OCT_OK)
+        return PASS;
+    /* The line begins with the folder already. */
+    const char *sentence = oct_error();
+    const size_t length = strlen(path);
+    if (!strncmp(sentence, path, length) && sentence[length] == ':')
+        sentence += length + 1 + strspn(sentence + length + 1, " ");
+    return because(refused ? REFUSED : FAIL, why, "%s", sentence);
 }
 
 /* Is this stored tensor one that can be handed to, or compared with, the model's? */

@@ -1,9 +1,12 @@
+#define _DEFAULT_SOURCE   /* winsize */
 #include "table.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 struct table {
     const table_column *columns;
@@ -93,8 +96,8 @@ static int text_width(const char *text)
 #define GAP 2            /* between columns */
 #define MIN_SHRUNK 10    /* no column is cut to less */
 
-/* Widths that hold every cell, then the shrinkable columns cut, widest first, until the line fits. */
-static void find_widths(const table *t, int *widths)
+/* Widths that hold every cell, then the shrinkable columns cut, one after the other, until the line fits. */
+static void find_widths(const table *t, int limit, int *widths)
 {
     int total = -GAP;
     for (int c = 0; c < t->column_count; c++)
@@ -107,15 +110,12 @@ static void find_widths(const table *t, int *widths)
     }
     for (int c = 0; c < t->column_count; c++)
         total += widths[c] + GAP;
-    while (total > TABLE_WIDTH) {
-        int widest = -1;
-        for (int c = 0; c < t->column_count; c++)
-            if (t->columns[c].style == TABLE_SHRINK && widths[c] > MIN_SHRUNK && (widest < 0 || widths[c] > widths[widest]))
-                widest = c;
-        if (widest < 0)
-            return;
-        widths[widest]--;
-        total--;
+    for (int c = 0; c < t->column_count && limit > 0 && total > limit; c++) {
+        if (t->columns[c].style != TABLE_SHRINK || widths[c] <= MIN_SHRUNK)
+            continue;
+        const int spare = widths[c] - MIN_SHRUNK, cut = total - limit < spare ? total - limit : spare;
+        widths[c] -= cut;
+        total -= cut;
     }
 }
 
@@ -159,10 +159,17 @@ static void print_rule(const int *widths, int count, FILE *to)
 
 void table_print(const table *t, FILE *to)
 {
+    struct winsize window = {0};
+    const bool terminal = isatty(fileno(to)) && ioctl(fileno(to), TIOCGWINSZ, &window) == 0;
+    table_fit(t, !terminal ? 0 : window.ws_col < 80 ? 80 : window.ws_col, to);
+}
+
+void table_fit(const table *t, int width, FILE *to)
+{
     if (!t || t->short_of_memory)
         return;
     int widths[TABLE_MAX_COLUMNS];
-    find_widths(t, widths);
+    find_widths(t, width, widths);
     for (int c = 0; c < t->column_count; c++)
         print_cell(t->columns[c].title, widths[c], t->columns[c].style, c + 1 == t->column_count, to);
     print_rule(widths, t->column_count, to);

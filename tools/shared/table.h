@@ -1,4 +1,4 @@
-/* table.h - text tables for terminals of 80 columns.
+/* table.h - text tables. In a terminal they fit its width; in a file or a pipe nothing is cut.
  *
  *     static const table_column columns[] = { {"layer", TABLE_SHRINK}, {"MACs", TABLE_RIGHT} };
  *     table *t = table_create(columns, 2);
@@ -15,7 +15,7 @@
 enum {
     TABLE_LEFT = 0,
     TABLE_RIGHT = 1,
-    TABLE_SHRINK = 2   /* left-aligned; cut to ".." in its middle where the table would be too wide */
+    TABLE_SHRINK = 2   /* left-aligned; cut to ".." in its middle where the table would be too wide, the first such column first */
 };
 
 typedef struct table_column {
@@ -23,7 +23,6 @@ typedef struct table_column {
     int style;
 } table_column;
 
-#define TABLE_WIDTH 80
 #define TABLE_MAX_COLUMNS 24
 
 typedef struct table table;
@@ -39,6 +38,8 @@ void table_cell(table *t, const char *format, ...) __attribute__((format(printf,
 void table_rule(table *t);
 
 void table_print(const table *t, FILE *to);
+/* The same for `width` columns; 0: as wide as it is. */
+void table_fit(const table *t, int width, FILE *to);
 
 /* 1234567 as "1.23 M", 1536 bytes as "1.5 KiB". Write at most `size` bytes, return text. */
 char *table_count(double value, char *text, size_t size);
