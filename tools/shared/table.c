@@ -94,7 +94,7 @@ static int text_width(const char *text)
 }
 
 #define GAP 2            /* between columns */
-#define MIN_SHRUNK 10    /* no column is cut to less */
+#define MIN_SHRUNK 12    /* no column is cut to less */
 
 /* Widths that hold every cell, then the shrinkable columns cut, one after the other, until the line fits. */
 static void find_widths(const table *t, int limit, int *widths)
@@ -136,8 +136,8 @@ static void print_cell(const char *text, int width, int style, bool last, FILE *
 {
     const int have = text_width(text);
     if (have > width) {
-        /* Layer names differ at their ends more often than at their beginnings, so both are kept. */
-        const int head = (width - 2) / 2, tail = width - 2 - head;
+        /* Layer names differ at their ends more often than at their beginnings. */
+        const int head = (width - 2) / 4, tail = width - 2 - head;
         const char *head_end = skip_characters(text, head);
         fprintf(to, "%.*s..%s", (int)(head_end - text), text, skip_characters(text, have - tail));
     } else if (style == TABLE_RIGHT) {
