@@ -63,7 +63,7 @@ static void compile_headers(const char *compiler, const char *flags, const char 
     }
     char all[256] = "";
     for (int i = 0; i <= TEST_COUNT(sources); i++) {
-        char text[300], name[32];
+        char text[400], name[32];
         if (i < TEST_COUNT(sources))
             snprintf(text, sizeof text, "#include <%s>\n", sources[i]);
         else
