@@ -7,7 +7,8 @@ int main(int argc, char **argv)
 {
     oct_model *model = NULL;
     oct_session *session = NULL;
-    oct_tensor_info in = {0}, out = {0};
+    oct_tensor_info in, out;
+    in.elements = out.elements = 0;
     int ok = argc > 1 && oct_model_load(argv[1], &model) == OCT_OK && oct_model_input(model, 0, &in) == OCT_OK &&
              oct_model_output(model, 0, &out) == OCT_OK && oct_session_create(model, NULL, &session) == OCT_OK;
 
