@@ -173,7 +173,7 @@ static bool print_text(const subject *s, failure *why)
     printf("%s\n", s->path);
     if (!summary_print(s->model, &s->sum, why))
         return false;
-    printf("  %-10s%s, %d thread%s: arena %s (no arena can be below %s), packed weights %s\n\n", "session", s->run.isa,
+    printf("  %-12s%s, %d thread%s: arena %s (no arena can be below %s), packed weights %s\n\n", "session", s->run.isa,
            s->run.threads, s->run.threads == 1 ? "" : "s", table_bytes((double)s->run.arena_bytes, arena, sizeof arena),
            table_bytes((double)s->run.arena_bound, bound, sizeof bound),
            table_bytes((double)s->run.packed_bytes, packed, sizeof packed));

@@ -97,7 +97,7 @@ static bool quantize_model(const quantize_options *o, const char *path, failure 
     ok = ok && check_float(model, path, why) && feed_open(&f, model, &o->calib, "--calib", &o->transform, why) &&
          quantize_loaded(o, model, &f, output, &samples, why) && summary_print_file(output, why);
     if (ok)
-        printf("  %-10s%lld samples, method %s; the file has %.0f %% of the float one's bytes\n", "calibrated", (long long)samples,
+        printf("  %-12s%lld samples, method %s; the file has %.0f %% of the float one's bytes\n", "calibrated", (long long)samples,
                o->method ? o->method : "minmax", 100 * (double)summary_file_bytes(output) / (double)bytes_before);
     feed_close(&f);
     oct_model_free(model);

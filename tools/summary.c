@@ -48,7 +48,7 @@ static void print_tensor(const char *kind, const oct_tensor_info *info)
     char shape[160];
     failure name;   /* for its cleaning of control characters */
     fail_with(&name, "%s", info->name);
-    printf("  %-10s\"%s\"  %s  %s", kind, name.text, data_shape_text(&info->shape, shape, sizeof shape),
+    printf("  %-12s\"%s\"  %s  %s", kind, name.text, data_shape_text(&info->shape, shape, sizeof shape),
            oct_dtype_name(info->dtype));
     if (info->dtype == OCT_U8)
         printf(", real = %.9g * (q - %d)", (double)info->scale, (int)info->zero_point);
@@ -70,14 +70,14 @@ bool summary_print(const oct_model *model, const summary *s, failure *why)
             return fail_library(why, NULL);
         print_tensor("output", &info);
     }
-    printf("  %-10s%lld layers, %s MACs, weights %s, file %s\n", "size", (long long)s->layers,
+    printf("  %-12s%lld layers, %s MACs, weights %s, file %s\n", "size", (long long)s->layers,
            table_count((double)s->macs, macs, sizeof macs), table_bytes((double)s->weight_bytes, weights, sizeof weights),
            table_bytes((double)s->file_bytes, file, sizeof file));
     if (s->int8_layers == 0)
-        printf("  %-10sf32\n", "precision");
+        printf("  %-12sf32\n", "precision");
     else
-        printf("  %-10sint8 in %lld of %lld layers, %.1f %% of the MACs\n"
-               "  %-10su8 activations, one scale and zero point each; s8 weights, one scale per channel\n",
+        printf("  %-12sint8 in %lld of %lld layers, %.1f %% of the MACs\n"
+               "  %-12su8 activations, one scale and zero point each; s8 weights, one scale per channel\n",
                "precision", (long long)s->int8_layers, (long long)s->layers,
                s->macs > 0 ? 100 * (double)s->int8_macs / (double)s->macs : 0, "");
     return true;
