@@ -31,7 +31,14 @@ KERNEL_FLAGS := -O3 $(if $(IS_GCC),-fno-tree-pre)
 LIB_SRC    := $(wildcard lib/*/*.c)
 KERNEL_SRC := $(wildcard kernels/*.c kernels/scalar/*.c) $(foreach i,$(ISAS),$(wildcard kernels/$(i)/*.c))
 TOOL_SRC   := $(wildcard tools/*.c)
-BENCH_SRC  := $(wildcard bench/*.c bench/*/*.c)
+# The peak loops of the instruction sets in this build; peak.c learns which by BENCH_PEAK_<ISA>.
+PEAKS      := $(foreach i,scalar $(ISAS),$(if $(wildcard bench/peak_$(i).c),$(i)))
+PEAK_HAVE  := $(foreach i,$(PEAKS),-DBENCH_PEAK_$(shell echo $(i) | tr a-z A-Z))
+BENCH_SRC  := $(filter-out bench/peak_% bench/openblas.c,$(wildcard bench/*.c bench/*/*.c)) $(PEAKS:%=bench/peak_%.c)
+ifdef OPENBLAS
+BENCH_SRC  += bench/openblas.c
+OPENBLAS_LIBS ?= -lopenblas
+endif
 TEST_SRC   := $(wildcard test/*.c)
 EXAMPLES   := $(patsubst docs/examples/%.c,$(BUILD)/examples/%,$(wildcard docs/examples/*.c))
 
@@ -41,7 +48,8 @@ LIB_OBJ    := $(call obj,$(LIB_SRC) $(KERNEL_SRC))
 SHARED_OBJ := $(call obj,$(wildcard tools/shared/*.c))
 TOOL_OBJ   := $(call obj,$(TOOL_SRC)) $(SHARED_OBJ)
 BENCH_OBJ  := $(call obj,$(BENCH_SRC)) $(SHARED_OBJ)
-TEST_OBJ   := $(call obj,$(TEST_SRC)) $(SHARED_OBJ)
+# The tests also try the bench's own parts, all but its main.
+TEST_OBJ   := $(call obj,$(TEST_SRC)) $(SHARED_OBJ) $(filter-out %/octet_bench.o,$(BENCH_OBJ))
 
 .PHONY: all lib test demo asan tsan test-isas test-old-x86 test-neon install clean help
 all: lib $(if $(TOOL_SRC),$(BUILD)/octet) $(if $(BENCH_SRC),$(BUILD)/octet-bench) $(EXAMPLES)
@@ -66,8 +74,10 @@ $(BUILD)/obj/kernels/%.o:        FLAGS_OF = $(KERNEL_FLAGS) -Ikernels
 $(BUILD)/obj/kernels/dispatch.o: FLAGS_OF = $(OPT) -Ikernels $(HAVE)
 $(foreach i,$(ISAS),$(eval $(BUILD)/obj/kernels/$(i)/%.o: FLAGS_OF = $(KERNEL_FLAGS) -Ikernels $(FLAGS_$(i))))
 $(BUILD)/obj/tools/%.o:          FLAGS_OF = $(OPT) -Itools/shared
-$(BUILD)/obj/bench/%.o:          FLAGS_OF = $(OPT) -Ikernels -Itools/shared -Ibench
-$(BUILD)/obj/test/%.o:           FLAGS_OF = $(OPT) -Itest -Ilib/common -Ilib/runtime -Ilib/convert -Ikernels -Itools/shared
+$(BUILD)/obj/bench/%.o:          FLAGS_OF = $(OPT) -Ikernels -Itools/shared -Ibench $(if $(OPENBLAS),-DOCT_BENCH_OPENBLAS)
+$(BUILD)/obj/bench/peak.o:       FLAGS_OF = $(OPT) -Itools/shared -Ibench $(PEAK_HAVE)
+$(foreach i,$(PEAKS),$(eval $(BUILD)/obj/bench/peak_$(i).o: FLAGS_OF = $(KERNEL_FLAGS) -Ibench $(FLAGS_$(i))))
+$(BUILD)/obj/test/%.o:           FLAGS_OF = $(OPT) -Itest -Ilib/common -Ilib/runtime -Ilib/convert -Ikernels -Itools/shared -Ibench
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -81,9 +91,9 @@ $(BUILD)/liboctet.so: $(LIB_OBJ)
 $(BUILD)/octet: $(TOOL_OBJ) $(BUILD)/liboctet.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 $(BUILD)/octet-bench: $(BENCH_OBJ) $(BUILD)/liboctet.a
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(OPENBLAS_LIBS) $(LDLIBS)
 $(BUILD)/octet-test: $(TEST_OBJ) $(BUILD)/liboctet.a
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(OPENBLAS_LIBS) $(LDLIBS)
 $(BUILD)/examples/%: docs/examples/%.c $(BUILD)/liboctet.a
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -Iinclude -Wall -Wextra $(OPT) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)

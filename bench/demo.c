@@ -1,0 +1,232 @@
+/* One table for somebody who has never seen any of this: a float model, its quantized twin, pictures with labels. Public headers only. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "compare.h"
+#include "feed.h"
+#include "model_bench.h"
+#include "table.h"
+
+typedef struct demo_options {
+    const char *test, *labels, *isa, *json_path;
+    int64_t threads;
+    double seconds;
+    data_transform transform;
+} demo_options;
+
+/* What the models answered: answers[model][sample]. */
+typedef struct demo_answers {
+    int64_t samples;
+    int64_t *labels;
+    int64_t *answers[2];
+} demo_answers;
+
+/* ------------------------------------------------------------------------------------------- accuracy ---- */
+
+static bool classify(feed *f, oct_session *session, const oct_tensor_info *output, int64_t **answers, failure *why)
+{
+    float *scores = malloc(output->elements * sizeof *scores);
+    *answers = malloc((size_t)f->samples * sizeof **answers);
+    bool ok = (scores && *answers) || fail_with(why, "out of memory");
+    for (int64_t i = 0; i < f->samples && ok; i++) {
+        ok = feed_run(f, session, i, why) && feed_output(session, output, 0, scores, why);
+        (*answers)[i] = ok ? compare_argmax(scores, (int64_t)output->elements) : -1;
+    }
+    free(scores);
+    return ok;
+}
+
+/* The class with the largest score of output 0, for every sample. */
+static bool answer_all(const model_file *file, const demo_options *o, int64_t *samples, int64_t **answers, failure *why)
+{
+    const arg_texts paths = {.items = {o->test}, .count = 1};
+    const oct_options options = {.isa = o->isa, .threads = (int)o->threads};
+    oct_session *session = NULL;
+    oct_tensor_info output;
+    feed f;
+    bool ok = feed_open(&f, file->model, &paths, "--test", &o->transform, why);
+    if (ok && (oct_model_output(file->model, 0, &output) != OCT_OK || oct_session_create(file->model, &options, &session) != OCT_OK))
+        ok = fail_library(why, file->path);
+    ok = ok && classify(&f, session, &output, answers, why);
+    *samples = f.samples;
+    oct_session_free(session);
+    feed_close(&f);
+    return ok;
+}
+
+static bool evaluate(const model_set *set, const demo_options *o, demo_answers *a, failure *why)
+{
+    *a = (demo_answers){0};
+    for (int i = 0; i < 2; i++)
+        if (!answer_all(&set->files[i], o, &a->samples, &a->answers[i], why))
+            return false;
+    return data_read_labels(o->labels, a->samples, &a->labels, why);
+}
+
+static int64_t count_equal(const int64_t *a, const int64_t *b, int64_t count)
+{
+    int64_t equal = 0;
+    for (int64_t i = 0; i < count; i++)
+        equal += a[i] == b[i];
+    return equal;
+}
+
+/* --------------------------------------------------------------------------------------------- tables ---- */
+
+static const model_layer *find_layer(const model_variant *v, const char *name)
+{
+    for (size_t i = 0; i < v->file->layers; i++)
+        if (!strcmp(v->layers[i].info.name, name))
+            return &v->layers[i];
+    return NULL;
+}
+
+/* The quantized model's layers beside the float model's of the same name. */
+static void print_layers(const model_variant *f32, const model_variant *int8)
+{
+    static const table_column columns[] = {{"layer", TABLE_SHRINK},    {"op", TABLE_LEFT},         {"precision", TABLE_LEFT},
+                                           {"float us", TABLE_RIGHT},  {"int8 us", TABLE_RIGHT},   {"speed-up", TABLE_RIGHT},
+                                           {"% of peak", TABLE_RIGHT}, {"bounded by", TABLE_LEFT}};
+    table *t = table_create(columns, 8);
+    for (size_t i = 0; i < int8->file->layers; i++) {
+        const model_layer *layer = &int8->layers[i], *twin = find_layer(f32, layer->info.name);
+        if (!strcmp(layer->run.algo, "none"))
+            continue;
+        table_cell(t, "%s", layer->info.name);
+        table_cell(t, "%s", layer->info.op);
+        table_cell(t, "%s", layer->info.precision);
+        if (twin)
+            table_cell(t, "%.1f", 1e6 * twin->seconds);
+        else
+            table_cell(t, "-");
+        table_cell(t, "%.1f", 1e6 * layer->seconds);
+        if (twin && layer->seconds > 0)
+            table_cell(t, "%.2f", twin->seconds / layer->seconds);
+        else
+            table_cell(t, "-");
+        table_cell(t, "%.0f", layer->seconds > 0 ? 100 * layer->bound.seconds / layer->seconds : 0);
+        table_cell(t, "%s", layer->bound.name);
+    }
+    printf("layer by layer: microseconds, and how near the int8 kernel is to what the machine can do\n");
+    table_print(t, stdout);
+    table_free(t);
+    printf("\n");
+}
+
+static double file_bytes(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 ? (double)s.st_size : 0;
+}
+
+static void size_row(table *t, const char *what, double f32, double int8)
+{
+    char text[32];
+    table_cell(t, "%s", what);
+    table_cell(t, "%s", table_bytes(f32, text, sizeof text));
+    table_cell(t, "%s", table_bytes(int8, text, sizeof text));
+    table_cell(t, "%.2f times smaller", int8 > 0 ? f32 / int8 : 0);
+}
+
+static void accuracy_rows(table *t, const demo_answers *a)
+{
+    const double all = (double)a->samples;
+    int64_t right[2];
+    for (int i = 0; i < 2; i++)
+        right[i] = count_equal(a->answers[i], a->labels, a->samples);
+    table_cell(t, "accuracy");
+    table_cell(t, "%.2f %%", 100 * (double)right[0] / all);
+    table_cell(t, "%.2f %%", 100 * (double)right[1] / all);
+    table_cell(t, "%lld and %lld right of %lld", (long long)right[0], (long long)right[1], (long long)a->samples);
+    const int64_t agree = count_equal(a->answers[0], a->answers[1], a->samples);
+    table_cell(t, "same answer as float");
+    table_cell(t, "-");
+    table_cell(t, "%.2f %%", 100 * (double)agree / all);
+    table_cell(t, "%lld of %lld", (long long)agree, (long long)a->samples);
+}
+
+static void print_summary(const model_set *set, const demo_answers *a, const bench_context *context)
+{
+    static const table_column columns[] = {{"", TABLE_LEFT}, {"float", TABLE_RIGHT}, {"int8", TABLE_RIGHT}, {"int8 against float", TABLE_LEFT}};
+    const model_variant *f32 = &set->variants[0], *int8 = &set->variants[1];
+    char text[2][32];
+    table *t = table_create(columns, 4);
+    accuracy_rows(t, a);
+    size_row(t, "model file", file_bytes(f32->file->path), file_bytes(int8->file->path));
+    size_row(t, "working memory (arena)", (double)f32->info.arena_bytes, (double)int8->info.arena_bytes);
+    table_cell(t, "time of one run");
+    table_cell(t, "%s", bench_time_text(f32->result.median, text[0], sizeof text[0]));
+    table_cell(t, "%s", bench_time_text(int8->result.median, text[1], sizeof text[1]));
+    table_cell(t, "%.2f times as fast (95 %%: %.2f to %.2f)", int8->speedup.median, int8->speedup.lo, int8->speedup.hi);
+    printf("%s, %d thread%s, %s (%d rounds, %d disturbed)\n\n", int8->isa, int8->threads, int8->threads == 1 ? "" : "s", context->machine.cpu,
+           set->info.rounds, set->info.disturbed);
+    table_print(t, stdout);
+    table_free(t);
+}
+
+/* --------------------------------------------------------------------------------------------- command ---- */
+
+static bool run(char *const *paths, const bench_lists *lists, const demo_options *o, failure *why)
+{
+    static bench_context context;
+    model_set set;
+    demo_answers a = {0};
+    bool ok = model_set_open(&set, paths, 2, lists, why);
+    if (ok && (strcmp(set.files[0].scheme, "f32") || set.files[1].baseline != 0))
+        ok = fail_with(why, "%s and %s are not a float model and its quantized twin", paths[0], paths[1]);
+    ok = ok && evaluate(&set, o, &a, why) && bench_open(&context, why) && model_set_measure(&set, &context, 2 * o->seconds, why);
+    if (ok) {
+        print_layers(&set.variants[0], &set.variants[1]);
+        print_summary(&set, &a, &context);
+    }
+    json j;
+    if (ok && o->json_path && (ok = bench_json_begin(&j, o->json_path, &context, why))) {
+        model_set_json(&set, &j);
+        ok = bench_json_end(&j, o->json_path, why);
+    }
+    free(a.labels);
+    free(a.answers[0]);
+    free(a.answers[1]);
+    model_set_close(&set);
+    return ok;
+}
+
+int bench_demo(int argc, char **argv)
+{
+    demo_options o = {.threads = 1, .seconds = 1};
+    arg_option transform[DATA_OPTION_ROWS];
+    data_transform_init(&o.transform);
+    data_option_rows(&o.transform, transform);
+    const arg_option options[] = {
+        {"--test", .kind = ARG_TEXT, .to = &o.test, .value = "FILE", .help = "samples to be classified", .required = true},
+        {"--labels", .kind = ARG_TEXT, .to = &o.labels, .value = "FILE", .help = "the right classes", .required = true},
+        {"--isa", .kind = ARG_TEXT, .to = &o.isa, .value = "NAME", .help = "instruction set (default: the best)"},
+        {"--threads", .kind = ARG_INTEGER, .to = &o.threads, .value = "N", .help = "threads (default 1)", .min = 1, .max = OCT_MAX_THREADS},
+        {"--seconds", .kind = ARG_REAL, .to = &o.seconds, .value = "S", .help = "how long to measure each model, about (default 1)"},
+        {"--json", .kind = ARG_TEXT, .to = &o.json_path, .value = "FILE", .help = "write the figures as JSON, too"},
+        {0}};
+    const arg_spec spec = {.command = "octet-bench demo",
+                           .usage = "FLOAT.oct INT8.oct --test DATA --labels FILE [--scale U] [--isa NAME] [--threads N]",
+                           .about = "Compares a float classifier with its quantized twin: accuracy, size, memory, time.\n",
+                           .word = "MODEL.oct",
+                           .min_words = 2,
+                           .max_words = 2,
+                           .groups = {options, transform}};
+    bench_lists lists;
+    int words;
+    arg_result parsed = args_parse(&spec, argc, argv, &words);
+    if (parsed == ARGS_OK)
+        parsed = bench_parse_isas(&spec, o.isa, &lists);
+    if (parsed == ARGS_OK && (lists.isa_count != 1 || !(o.seconds > 0 && o.seconds <= 3600)))
+        parsed = args_bad(&spec, lists.isa_count != 1 ? "--isa wants one name" : "--seconds must lie between 0 and 3600");
+    if (parsed != ARGS_OK)
+        return parsed == ARGS_HELP ? BENCH_OK : BENCH_USAGE;
+    lists.threads[0] = (int)o.threads;
+    lists.thread_count = 1;
+    failure why;
+    if (run(argv, &lists, &o, &why))
+        return BENCH_OK;
+    fprintf(stderr, "octet-bench demo: %s\n", why.text);
+    return BENCH_FAILED;
+}

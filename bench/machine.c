@@ -1,0 +1,80 @@
+#include "machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The value of the first "key : value" line of a file whose key is `key`. */
+static bool find_line(const char *path, const char *key, char *value, size_t size)
+{
+    FILE *file = fopen(path, "r");
+    char line[512];
+    bool found = false;
+    while (file && !found && fgets(line, sizeof line, file)) {
+        char *colon = strchr(line, ':');
+        found = colon && !strncmp(line, key, strlen(key));
+        if (found) {
+            colon += 1 + strspn(colon + 1, " \t");
+            colon[strcspn(colon, "\n")] = '\0';
+            snprintf(value, size, "%s", colon);
+        }
+    }
+    if (file)
+        fclose(file);
+    return found;
+}
+
+/* Arm kernels give numbers only: implementer and part. */
+static void read_cpu_name(char *name, size_t size)
+{
+    char implementer[32], part[32];
+    if (find_line("/proc/cpuinfo", "model name", name, size) || find_line("/proc/cpuinfo", "Model", name, size))
+        return;
+    if (find_line("/proc/cpuinfo", "CPU implementer", implementer, sizeof implementer) &&
+        find_line("/proc/cpuinfo", "CPU part", part, sizeof part))
+        snprintf(name, size, "Arm implementer %s part %s", implementer, part);
+    else
+        snprintf(name, size, "unknown CPU");
+}
+
+/* One word of a file like /sys/devices/system/cpu/cpu0/cache/index2/size. */
+static bool read_word(int index, const char *what, char *word, size_t size)
+{
+    char path[96];
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/%s", index, what);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return false;
+    const bool ok = fgets(word, (int)size, file) != NULL;
+    fclose(file);
+    return ok;
+}
+
+/* "1024K" or "32M" */
+static size_t parse_size(const char *text)
+{
+    char *unit;
+    const unsigned long long value = strtoull(text, &unit, 10);
+    return (size_t)(*unit == 'K' ? value << 10 : *unit == 'M' ? value << 20 : value);
+}
+
+static void read_caches(size_t cache[3])
+{
+    char type[32], level[32], size[32];
+    for (int index = 0; index < 8; index++) {
+        if (!read_word(index, "type", type, sizeof type) || !read_word(index, "level", level, sizeof level) ||
+            !read_word(index, "size", size, sizeof size) || type[0] == 'I')
+            continue;
+        const int which = atoi(level) - 1;
+        if (which >= 0 && which < 3 && parse_size(size) > 0)
+            cache[which] = parse_size(size);
+    }
+}
+
+void machine_read(machine *m)
+{
+    *m = (machine){.cache = {32u << 10, 1u << 20, 8u << 20}};
+    read_cpu_name(m->cpu, sizeof m->cpu);
+    affinity_read(&m->cpus);
+    read_caches(m->cache);
+}

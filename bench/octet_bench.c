@@ -1,0 +1,46 @@
+/* octet-bench - measures this machine, octet's kernels on it, and models. */
+#include <stdio.h>
+#include <string.h>
+
+#include "bench.h"
+#include "octet.h"
+
+typedef struct subcommand {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *what;
+} subcommand;
+
+static const subcommand subcommands[] = {
+    {"models", bench_models, "time .oct models against each other: is int8 faster, and by how much?"},
+    {"kernels", bench_kernels, "time the kernels on the layer shapes of known networks"},
+    {"peak", bench_peak, "what this machine can do at best: operations and bytes per second"},
+    {"demo", bench_demo, "one table for a float model and its quantized twin, with labelled data"},
+};
+#define SUBCOMMANDS (sizeof subcommands / sizeof subcommands[0])
+
+static int help(void)
+{
+    printf("octet-bench %s - measures this machine, octet's kernels on it, and models\n\nusage: octet-bench SUBCOMMAND ...\n\n", oct_version());
+    for (size_t i = 0; i < SUBCOMMANDS; i++)
+        printf("  %-9s %s\n", subcommands[i].name, subcommands[i].what);
+    printf("  %-9s this text; octet-bench SUBCOMMAND --help says more\n", "help");
+    return BENCH_OK;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        fprintf(stderr, "octet-bench: a subcommand is missing (see octet-bench help)\n");
+        return BENCH_USAGE;
+    }
+    if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+        return help();
+    for (size_t i = 0; i < SUBCOMMANDS; i++)
+        if (!strcmp(argv[1], subcommands[i].name))
+            return subcommands[i].run(argc - 2, argv + 2);
+    failure line;
+    fail_with(&line, "octet-bench: there is no subcommand \"%s\" (see octet-bench help)", argv[1]);
+    fprintf(stderr, "%s\n", line.text);
+    return BENCH_USAGE;
+}

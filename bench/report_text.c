@@ -1,0 +1,45 @@
+#include "bench.h"
+
+#include "table.h"
+
+char *bench_time_text(double seconds, char *text, size_t size)
+{
+    const double value = seconds < 1e-3 ? 1e6 * seconds : seconds < 1 ? 1e3 * seconds : seconds;
+    const char *unit = seconds < 1e-3 ? "us" : seconds < 1 ? "ms" : "s";
+    snprintf(text, size, "%.*f %s", value < 9.995 ? 2 : value < 99.95 ? 1 : 0, value, unit);
+    return text;
+}
+
+static void print_peaks(const peaks *p, FILE *to)
+{
+    static const table_column columns[] = {{"instruction set", TABLE_LEFT}, {"f32 GFLOP/s", TABLE_RIGHT}, {"int8 GOP/s", TABLE_RIGHT},
+                                           {"int8 / f32", TABLE_RIGHT}};
+    table *t = table_create(columns, 4);
+    for (int i = 0; i < p->isa_count; i++) {
+        table_cell(t, "%s", p->isas[i].isa);
+        table_cell(t, "%.1f", 1e-9 * p->isas[i].f32);
+        table_cell(t, "%.1f", 1e-9 * p->isas[i].u8s8);
+        table_cell(t, "%.2f", p->isas[i].u8s8 / p->isas[i].f32);
+    }
+    table_print(t, to);
+    table_free(t);
+    fprintf(to, "reading, GB/s:");
+    for (int level = 0; level < PEAK_LEVELS; level++)
+        fprintf(to, "  %s %.0f", peak_level_name((peak_level)level), 1e-9 * p->bandwidth[level]);
+    fprintf(to, "\n");
+}
+
+void bench_print_machine(const bench_context *context, FILE *to)
+{
+    char sizes[3][32];
+    for (int i = 0; i < 3; i++)
+        table_bytes((double)context->machine.cache[i], sizes[i], sizeof sizes[i]);
+    fprintf(to, "%s, %d CPU%s, L1 %s, L2 %s, L3 %s\n", context->machine.cpu, context->machine.cpus.count,
+            context->machine.cpus.count == 1 ? "" : "s", sizes[0], sizes[1], sizes[2]);
+    for (int i = 0; i < context->count; i++) {
+        const peaks *p = &context->peaks[i];
+        fprintf(to, "\npeaks of %d thread%s (register-only loops, measured now)\n", p->threads, p->threads == 1 ? "" : "s");
+        print_peaks(p, to);
+    }
+    fprintf(to, "\n");
+}
