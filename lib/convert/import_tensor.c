@@ -296,24 +296,22 @@ static oct_status decode_list(const oct_pb_file *file, const oct_onnx_tensor *te
         bool more;
         OCT_TRY(oct_pb_list_next(&list, &bits, &more));
         if (!more)
-            return oct_fail(OCT_ERR_FORMAT, "%s: tensor \"%s\" is cut short", file->name, tensor->name);
+            return oct_fail(OCT_ERR_FORMAT, "tensor \"%s\" is cut short", tensor->name);
         store(data, i, how->dtype, bits);
     }
     return OCT_OK;
 }
 
-static oct_status decode_external(const oct_pb_file *file, const oct_onnx_tensor *tensor, const storage *how, const char *folder,
-                                  uint8_t **bytes)
+static oct_status decode_external(const oct_onnx_tensor *tensor, const storage *how, const char *folder, uint8_t **bytes)
 {
     const size_t want = tensor->elements * how->raw_bytes;
     if (!folder)
-        return oct_fail(OCT_ERR_UNSUPPORTED, "%s: tensor \"%s\" lies in a side file, which is not allowed here", file->name,
-                        tensor->name);
+        return oct_fail(OCT_ERR_UNSUPPORTED, "tensor \"%s\" lies in a side file, which is not allowed here", tensor->name);
     if (tensor->has_length && tensor->length != want)
-        return oct_fail(OCT_ERR_FORMAT, "%s: tensor \"%s\" has %llu bytes in its side file instead of %zu", file->name,
-                        tensor->name, (unsigned long long)tensor->length, want);
+        return oct_fail(OCT_ERR_FORMAT, "tensor \"%s\" has %llu bytes in its side file instead of %zu", tensor->name,
+                        (unsigned long long)tensor->length, want);
     const oct_status status = oct_import_read_side_file(folder, tensor->location, tensor->offset, want, bytes);
-    return status == OCT_OK ? OCT_OK : oct_fail_in(status, "%s: tensor \"%s\"", file->name, tensor->name);
+    return status == OCT_OK ? OCT_OK : oct_fail_in(status, "tensor \"%s\"", tensor->name);
 }
 
 oct_status oct_onnx_tensor_decode(const oct_pb_file *file, const oct_onnx_tensor *tensor, const char *folder, oct_dtype *dtype,
@@ -323,10 +321,10 @@ oct_status oct_onnx_tensor_decode(const oct_pb_file *file, const oct_onnx_tensor
     uint8_t *side = NULL;
     *data = NULL;
     if (!how)
-        return oct_fail(OCT_ERR_UNSUPPORTED, "%s: tensor \"%s\" is of type %s; supported are float, int64, int32, int8, uint8",
-                        file->name, tensor->name, oct_onnx_type_name(tensor->type));
+        return oct_fail(OCT_ERR_UNSUPPORTED, "tensor \"%s\" is of type %s; supported are float, int64, int32, int8, uint8",
+                        tensor->name, oct_onnx_type_name(tensor->type));
     if (tensor->external)
-        OCT_TRY(decode_external(file, tensor, how, folder, &side));
+        OCT_TRY(decode_external(tensor, how, folder, &side));
     oct_status status = OCT_OK;
     *data = oct_alloc(tensor->elements, oct_dtype_size(how->dtype));
     if (!*data)
@@ -353,7 +351,9 @@ static oct_status read_tensor(oct_arena *arena, const oct_pb_file *file, const c
     if (parsed.type == OCT_ONNX_BOOL)
         return oct_fail(OCT_ERR_UNSUPPORTED, "%s: tensor \"%s\" is of type bool; supported are float, int64, int32, int8, uint8",
                         file->name, parsed.name);
-    OCT_TRY(oct_onnx_tensor_decode(file, &parsed, folder, &tensor->dtype, &tensor->data));
+    const oct_status status = oct_onnx_tensor_decode(file, &parsed, folder, &tensor->dtype, &tensor->data);
+    if (status != OCT_OK)
+        return oct_fail_in(status, "%s", file->name);
     tensor->shape = parsed.shape;
     tensor->name = oct_strdup(parsed.name);
     return tensor->name ? OCT_OK : oct_fail_memory(strlen(parsed.name) + 1);
