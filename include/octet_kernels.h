@@ -70,7 +70,9 @@ OCT_API oct_status oct_pack_convolution_f32(const oct_convolution_desc *desc, co
 OCT_API oct_status oct_pack_convolution_u8s8(const oct_convolution_desc *desc, const int8_t *w, const oct_quantization *quantization,
                                              oct_weights **weights);
 
-/* x: batch x in_h x in_w x in_c; y: batch x out_h x out_w x out_c, both dense. */
+/* x: batch x in_h x in_w x in_c; y: batch x out_h x out_w x out_c, both dense and apart from each other. Allocates for the time of the call: a
+ * pointer per output pixel and kernel position, and a copy of x where the ISA or a narrow picture needs one.
+ * Errors: ARGUMENT (also: weights of the other kind), MEMORY. */
 OCT_API oct_status oct_convolve_f32(const oct_weights *weights, const float *x, float *y);
 OCT_API oct_status oct_convolve_u8s8(const oct_weights *weights, const uint8_t *x, void *y);
 

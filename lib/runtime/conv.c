@@ -66,6 +66,9 @@ oct_status oct_conv_prepare(const oct_conv_shape *shape, const oct_linear_desc *
     conv->widen = conv->algo != OCT_ALGO_DEPTHWISE && entry->a_elem == OCT_ELEM_S16;
     conv->elem_bytes = !desc->u8 ? sizeof(float) : conv->widen ? sizeof(int16_t) : sizeof(uint8_t);
     choose_gather(conv);
+    if (conv->taps > SIZE_MAX / sizeof(void *) / conv->rows)
+        return oct_fail(OCT_ERR_MEMORY, "%zu output pixels with %zu kernel positions each need more pointers than there is memory", conv->rows,
+                        conv->taps);
     full.taps = conv->taps;
     full.k = conv->k;
     OCT_TRY(oct_linear_pack(&full, keeper, &conv->linear));

@@ -56,7 +56,7 @@ static oct_status integer_bias(const oct_linear_desc *desc, size_t c, int32_t *b
         return OCT_OK;
     const double exact = nearbyint((double)desc->bias[c] / ((double)desc->x_scale * (double)desc->w_scale[c]));
     if (!(fabs(exact) < 2147483648.0))
-        return oct_fail(OCT_ERR_FORMAT, "channel %zu: its bias %g does not fit 32 bits at its scale", c, (double)desc->bias[c]);
+        return oct_fail(OCT_ERR_FORMAT, "output channel %zu: its bias %g does not fit 32 bits at its scale", c, (double)desc->bias[c]);
     *bias = (int32_t)exact;
     return OCT_OK;
 }
@@ -85,10 +85,10 @@ static oct_status quantized_column(const oct_linear_desc *desc, size_t c, column
     int32_t bias, sum = 0;
     const float mult = (float)((double)desc->x_scale * (double)desc->w_scale[c] / (desc->out_u8 ? (double)desc->y_scale : 1.0));
     if (memchr(w, -128, count))
-        return oct_fail(OCT_ERR_FORMAT, "channel %zu: a weight is -128; s8 weights lie in [-127, 127]", c);
+        return oct_fail(OCT_ERR_FORMAT, "output channel %zu: a weight is -128; s8 weights lie in [-127, 127]", c);
     OCT_TRY(integer_bias(desc, c, &bias));
     if (!provable(desc, w, count, bias, mult))
-        return oct_fail(OCT_ERR_FORMAT, "channel %zu: its sums or its multiplier %g could leave 32 bits", c, (double)mult);
+        return oct_fail(OCT_ERR_FORMAT, "output channel %zu: its sums or its multiplier %g could leave 32 bits", c, (double)mult);
     for (size_t i = 0; i < count; i++)
         sum += w[i];  /* |sum| * 255 < 2^31: just proved */
     out->acc_bias[c] = bias;
