@@ -38,4 +38,21 @@ void oct_binary_u8_avx2(const oct_binary_job *job);
 void oct_transpose_x32_avx2(size_t rows, size_t cols, const void *in, size_t in_ld, void *out, size_t out_ld);
 void oct_transpose_x8_avx2(size_t rows, size_t cols, const void *in, size_t in_ld, void *out, size_t out_ld);
 
+/* depthwise_avx2.c: which shapes, packing */
+bool oct_depthwise_accepts_3x3s1_avx2(const oct_conv_shape *shape);
+bool oct_depthwise_accepts_3x3s2_avx2(const oct_conv_shape *shape);
+bool oct_depthwise_accepts_5x5s1_avx2(const oct_conv_shape *shape);
+bool oct_depthwise_accepts_5x5s2_avx2(const oct_conv_shape *shape);
+bool oct_depthwise_accepts_general_avx2(const oct_conv_shape *shape);
+size_t oct_depthwise_f32_packed_bytes_avx2(const oct_conv_shape *shape);
+void oct_depthwise_f32_pack_avx2(const oct_conv_shape *shape, const oct_depthwise_params *params, void *packed);
+size_t oct_depthwise_no_scratch_avx2(const oct_conv_shape *shape);
+
+/* depthwise_f32_avx2.c */
+void oct_depthwise_f32_3x3s1_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch);
+void oct_depthwise_f32_3x3s2_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch);
+void oct_depthwise_f32_5x5s1_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch);
+void oct_depthwise_f32_5x5s2_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch);
+void oct_depthwise_f32_general_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch);
+
 #endif

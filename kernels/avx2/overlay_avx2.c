@@ -25,9 +25,30 @@ static void lay_products(oct_kernels *table)
     memcpy(table->gemv_u8s8, gemv_u8s8, sizeof(gemv_u8s8));
 }
 
+static const oct_depthwise_entry depthwise_f32[] = {
+    {oct_depthwise_accepts_3x3s1_avx2, oct_depthwise_f32_packed_bytes_avx2, oct_depthwise_f32_pack_avx2, oct_depthwise_no_scratch_avx2,
+     oct_depthwise_f32_3x3s1_avx2, "avx2 3x3s1"},
+    {oct_depthwise_accepts_3x3s2_avx2, oct_depthwise_f32_packed_bytes_avx2, oct_depthwise_f32_pack_avx2, oct_depthwise_no_scratch_avx2,
+     oct_depthwise_f32_3x3s2_avx2, "avx2 3x3s2"},
+    {oct_depthwise_accepts_5x5s1_avx2, oct_depthwise_f32_packed_bytes_avx2, oct_depthwise_f32_pack_avx2, oct_depthwise_no_scratch_avx2,
+     oct_depthwise_f32_5x5s1_avx2, "avx2 5x5s1"},
+    {oct_depthwise_accepts_5x5s2_avx2, oct_depthwise_f32_packed_bytes_avx2, oct_depthwise_f32_pack_avx2, oct_depthwise_no_scratch_avx2,
+     oct_depthwise_f32_5x5s2_avx2, "avx2 5x5s2"},
+    {oct_depthwise_accepts_general_avx2, oct_depthwise_f32_packed_bytes_avx2, oct_depthwise_f32_pack_avx2, oct_depthwise_no_scratch_avx2,
+     oct_depthwise_f32_general_avx2, "avx2 general"},
+};
+
+/* In front of what the weaker level offers: the first that accepts a shape is used. */
+static void lay_depthwise(oct_depthwise_entry *list, const oct_depthwise_entry *own, size_t count)
+{
+    memmove(list + count, list, (OCT_DEPTHWISE_VARIANTS - count) * sizeof(*list));
+    memcpy(list, own, count * sizeof(*own));
+}
+
 void oct_overlay_avx2(oct_kernels *table)
 {
     lay_products(table);
+    lay_depthwise(table->depthwise_f32, depthwise_f32, sizeof(depthwise_f32) / sizeof(depthwise_f32[0]));
 
     table->max_pool_f32 = oct_max_pool_f32_avx2;
     table->max_pool_u8 = oct_max_pool_u8_avx2;
