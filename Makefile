@@ -66,6 +66,9 @@ help:
 	@echo "make install    into PREFIX=$(PREFIX)"
 
 # ---- compiling ----
+# One short line per step; V=1 shows the commands.
+Q := $(if $(V),,@)
+SAY = $(if $(V),,@echo "  $(1)	$@")
 FLAGS_OF = $(OPT)
 $(BUILD)/obj/lib/%.o:            FLAGS_OF = $(OPT) -Ilib/common -Ilib/runtime -Ikernels
 $(BUILD)/obj/lib/common/%.o:     FLAGS_OF = $(OPT) -Ilib/common
@@ -81,22 +84,29 @@ $(BUILD)/obj/test/%.o:           FLAGS_OF = $(OPT) -Itest -Ilib/common -Ilib/run
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(BASE) $(FLAGS_OF) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call SAY,CC)
+	$(Q)$(CC) $(BASE) $(FLAGS_OF) $(CFLAGS) -MMD -MP -c $< -o $@
 
 # ---- linking ----
 $(BUILD)/liboctet.a: $(LIB_OBJ)
-	rm -f $@ && $(AR) rcs $@ $^
+	$(call SAY,AR)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(BUILD)/liboctet.so: $(LIB_OBJ)
-	$(CC) -shared -Wl,-soname,liboctet.so $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+	$(call SAY,LD)
+	$(Q)$(CC) -shared -Wl,-soname,liboctet.so $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 $(BUILD)/octet: $(TOOL_OBJ) $(BUILD)/liboctet.a
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+	$(call SAY,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 $(BUILD)/octet-bench: $(BENCH_OBJ) $(BUILD)/liboctet.a
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(OPENBLAS_LIBS) $(LDLIBS)
+	$(call SAY,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(OPENBLAS_LIBS) $(LDLIBS)
 $(BUILD)/octet-test: $(TEST_OBJ) $(BUILD)/liboctet.a
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(OPENBLAS_LIBS) $(LDLIBS)
+	$(call SAY,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(OPENBLAS_LIBS) $(LDLIBS)
 $(BUILD)/examples/%: docs/examples/%.c $(BUILD)/liboctet.a
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -Iinclude -Wall -Wextra $(OPT) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+	$(call SAY,CC)
+	$(Q)$(CC) -std=c11 -Iinclude -Wall -Wextra $(OPT) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 
 # ---- testing ----
 # The suite finds the built commands and examples beside itself, the test data in test/ and demo/, from the top of the tree.

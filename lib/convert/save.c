@@ -1,7 +1,9 @@
 /* Writing a .oct file: the mirror of lib/runtime/load.c, section by section. First everything is measured, then one block is filled. */
+#define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "format.h"
 #include "graph.h"
@@ -211,19 +213,25 @@ static oct_status write_file(const char *path, const void *bytes, size_t size)
     const bool closed = fclose(file) == 0;
     if (written && closed)
         return OCT_OK;
-    remove(path);
     return oct_fail(OCT_ERR_IO, "%s: cannot be written: %s", path, strerror(written ? errno : write_error));
 }
 
 /* Into a file beside it first, so that `path` is at no time half a model. */
 static oct_status write_beside(const char *path, const char *temporary, const void *bytes, size_t size)
 {
-    OCT_TRY(write_file(temporary, bytes, size));
-    if (rename(temporary, path) == 0)
-        return OCT_OK;
-    const oct_status status = oct_fail(OCT_ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
-    remove(temporary);
+    oct_status status = write_file(temporary, bytes, size);
+    if (status == OCT_OK && rename(temporary, path) != 0)
+        status = oct_fail(OCT_ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
+    if (status != OCT_OK)
+        remove(temporary);
     return status;
+}
+
+/* A device or a pipe is written to, not replaced by a file. */
+static bool is_special(const char *path)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0 && !S_ISREG(facts.st_mode);
 }
 
 oct_status oct_save(const oct_graph *graph, const char *path)
@@ -236,7 +244,9 @@ oct_status oct_save(const oct_graph *graph, const char *path)
     const size_t room = strlen(path) + sizeof ".part";
     char *temporary = oct_alloc(room, 1);
     oct_status status = OCT_ERR_MEMORY;
-    if (temporary) {
+    if (is_special(path)) {
+        status = write_file(path, bytes, size);
+    } else if (temporary) {
         snprintf(temporary, room, "%s.part", path);
         status = write_beside(path, temporary, bytes, size);
     } else {
