@@ -87,6 +87,8 @@ bool summary_print_file(const char *path, failure *why)
 {
     oct_model *model;
     summary s;
+    if (summary_file_bytes(path) == 0)   /* a device or a pipe took it */
+        return true;
     if (oct_model_load(path, &model) != OCT_OK)
         return fail_library(why, path);
     bool ok = summary_of_model(model, path, &s, why);

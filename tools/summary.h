@@ -20,7 +20,7 @@ bool summary_layer_is_int8(const oct_layer_info *layer);
 
 bool summary_of_model(const oct_model *model, const char *path, summary *s, failure *why);
 
-/* Loads `path` and prints its summary under the name of the file. */
+/* Loads `path` and prints its summary under the name of the file; prints nothing for what is no file that can be read again. */
 bool summary_print_file(const char *path, failure *why);
 
 /* The lines about precision, layers, inputs and outputs. */
