@@ -21,8 +21,8 @@ static const pass passes[] = {
     {1, "merge-reshapes", "a reshape of a reshape is one reshape", oct_pass_merge_reshapes},
     {1, "merge-equal", "the same computation twice is done once", oct_pass_merge_equal_nodes},
     {1, "merge-transposes", "a transpose of a transpose is one, or none", oct_pass_merge_transposes},
-    {1, "move-transposes", "groups of nodes that can work in another layout, so that transposes go", oct_pass_move_transposes},
     {1, "absorb-transposes", "reductions and dense weights that can do a transpose's work", oct_pass_absorb_transposes},
+    {1, "move-transposes", "groups of nodes that can work in another layout, so that transposes go", oct_pass_move_transposes},
     {1, "merge-pads", "zero padding done by the convolution or pooling after it", oct_pass_merge_pads},
     {1, "fold-batchnorm", "multiplications and additions per channel, computed into weights and bias", oct_pass_fold_batchnorm},
     {2, "reshape-transposes", "transposes that move only axes of length 1 become reshapes", oct_pass_transposes_to_reshapes},
@@ -34,7 +34,7 @@ static const pass passes[] = {
 _Static_assert(PASS_COUNT <= OCT_MAX_PASSES, "the report has no room for all passes");
 
 /* Every change removes, merges or moves something for good, so the loop ends by itself; this only bounds an error of ours. */
-#define MAX_ROUNDS 1000
+#define MAX_ROUNDS 200
 
 static oct_status run_pass(oct_graph *graph, const pass *p, int *changes)
 {

@@ -104,7 +104,8 @@ static oct_status take_residual(oct_graph *graph, int n, int add, int other, boo
     return OCT_OK;
 }
 
-static oct_status fuse_addition(oct_graph *graph, int add, int *changes)
+/* *upset: the addend is computed behind the node that adds it now, so the nodes need sorting. */
+static oct_status fuse_addition(oct_graph *graph, int add, int *changes, bool *upset)
 {
     const oct_node *node = &graph->nodes[add];
     const int a = node->in[0], b = node->in[1];
@@ -122,6 +123,7 @@ static oct_status fuse_addition(oct_graph *graph, int add, int *changes)
         if (!done)
             continue;
         oct_graph_kill_node(graph, add);
+        *upset = graph->values[tries[i][1]].producer > tries[i][0];
         ++*changes;
         break;
     }
@@ -130,11 +132,10 @@ static oct_status fuse_addition(oct_graph *graph, int add, int *changes)
 
 oct_status oct_pass_fuse_residual(oct_graph *graph, int *changes)
 {
-    const int before = *changes;
-    /* One at a time where the order of nodes was upset: the driver sorts, then comes back. */
-    for (int n = 0; n < graph->node_count && *changes == before; n++)
+    bool upset = false;   /* then the driver sorts and comes back */
+    for (int n = 0; n < graph->node_count && !upset; n++)
         if (graph->nodes[n].op == OCT_OP_BINARY && graph->nodes[n].attrs.binary.fn == OCT_BINARY_ADD)
-            OCT_TRY(fuse_addition(graph, n, changes));
+            OCT_TRY(fuse_addition(graph, n, changes, &upset));
     return OCT_OK;
 }
 

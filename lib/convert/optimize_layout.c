@@ -269,8 +269,8 @@ static oct_status convert_inputs(groups *g, int n, const oct_perm *p)
     return OCT_OK;
 }
 
-/* The group's value has taken on its new shape; outside, transpose(value, p) stands for it, if anybody asks. */
-static oct_status convert_output(groups *g, int n, const oct_perm *p)
+/* The group's value has taken on its new shape; for nodes outside that were there before, transpose(value, p) stands for it. */
+static oct_status convert_output(groups *g, int n, const oct_perm *p, int nodes_before)
 {
     oct_graph *graph = g->graph;
     const int v = graph->nodes[n].out[0], group = g->of[n];
@@ -278,9 +278,9 @@ static oct_status convert_output(groups *g, int n, const oct_perm *p)
     if (read_only_by(g, v, group))
         return OCT_OK;
     OCT_TRY(oct_add_transpose(graph, v, p, &plain));
-    for (int m = 0; m < graph->node_count; m++)
+    for (int m = 0; m < nodes_before; m++)
         for (int i = 0; i < graph->nodes[m].in_count; i++)
-            if (graph->nodes[m].in[i] == v && group_of(g, m) != group && m != graph->values[plain].producer)
+            if (graph->nodes[m].in[i] == v && group_of(g, m) != group)
                 graph->nodes[m].in[i] = plain;
     for (int i = 0; i < graph->output_count; i++)
         if (graph->outputs[i] == v)
@@ -297,6 +297,7 @@ static oct_status convert_group(groups *g, int group, const oct_perm *p)
 {
     oct_graph *graph = g->graph;
     const oct_perm back = oct_perm_inverse(p);
+    const int nodes_before = graph->node_count;
     for (int v = 0; v < g->values; v++)
         g->twin[v] = NO_TWIN;
     for (int n = 0; n < g->count; n++)
@@ -311,7 +312,7 @@ static oct_status convert_group(groups *g, int group, const oct_perm *p)
         }
     for (int n = 0; n < g->count; n++)
         if (g->of[n] == group)
-            OCT_TRY(convert_output(g, n, p));
+            OCT_TRY(convert_output(g, n, p, nodes_before));
     return OCT_OK;
 }
 
@@ -368,7 +369,9 @@ static oct_status treat_group(groups *g, int group, int *changes)
     if (best < 0)
         return OCT_OK;
     ++*changes;
-    return convert_group(g, group, &c.perm[best]);
+    OCT_TRY(convert_group(g, group, &c.perm[best]));
+    /* Pairs that have just come together must be gone before the next group is weighed, or both would move towards each other. */
+    return oct_pass_merge_transposes(g->graph, changes);
 }
 
 oct_status oct_pass_move_transposes(oct_graph *graph, int *changes)
