@@ -85,9 +85,9 @@ static const model_layer *find_layer(const model_variant *v, const char *name)
 /* The quantized model's layers beside the float model's of the same name. */
 static void print_layers(const model_variant *f32, const model_variant *int8)
 {
-    static const table_column columns[] = {{"layer", TABLE_SHRINK},    {"op", TABLE_LEFT},         {"precision", TABLE_LEFT},
-                                           {"float us", TABLE_RIGHT},  {"int8 us", TABLE_RIGHT},   {"speed-up", TABLE_RIGHT},
-                                           {"% of peak", TABLE_RIGHT}, {"bounded by", TABLE_LEFT}};
+    static const table_column columns[] = {{"layer", TABLE_SHRINK},   {"op", TABLE_LEFT},         {"computed by", TABLE_LEFT},
+                                           {"float us", TABLE_RIGHT}, {"int8 us", TABLE_RIGHT},   {"speed-up", TABLE_RIGHT},
+                                           {"% peak", TABLE_RIGHT},   {"bound", TABLE_LEFT}};
     table *t = table_create(columns, 8);
     for (size_t i = 0; i < int8->file->layers; i++) {
         const model_layer *layer = &int8->layers[i], *twin = find_layer(f32, layer->info.name);
@@ -95,7 +95,7 @@ static void print_layers(const model_variant *f32, const model_variant *int8)
             continue;
         table_cell(t, "%s", layer->info.name);
         table_cell(t, "%s", layer->info.op);
-        table_cell(t, "%s", layer->info.precision);
+        table_cell(t, "%s", layer->run.algo);
         if (twin)
             table_cell(t, "%.1f", 1e6 * twin->seconds);
         else

@@ -186,12 +186,11 @@ void model_set_print(const model_set *set, FILE *to)
 static void print_variant_layers(const model_variant *v, FILE *to)
 {
     static const table_column columns[] = {{"layer", TABLE_SHRINK}, {"op", TABLE_LEFT},       {"precision", TABLE_LEFT}, {"algo", TABLE_LEFT},
-                                           {"us", TABLE_RIGHT},     {"share", TABLE_RIGHT},   {"GOP/s", TABLE_RIGHT},    {"% peak", TABLE_RIGHT},
-                                           {"bound", TABLE_LEFT}};
+                                           {"us", TABLE_RIGHT},     {"share", TABLE_RIGHT},   {"% peak", TABLE_RIGHT},   {"bound", TABLE_LEFT}};
     double total = 0;
     for (size_t i = 0; i < v->file->layers; i++)
         total += v->layers[i].seconds;
-    table *t = table_create(columns, 9);
+    table *t = table_create(columns, 8);
     for (size_t i = 0; i < v->file->layers; i++) {
         const model_layer *layer = &v->layers[i];
         if (!strcmp(layer->run.algo, "none"))
@@ -202,7 +201,6 @@ static void print_variant_layers(const model_variant *v, FILE *to)
         table_cell(t, "%s", layer->run.algo);
         table_cell(t, "%.1f", 1e6 * layer->seconds);
         table_cell(t, "%.1f %%", total > 0 ? 100 * layer->seconds / total : 0);
-        table_cell(t, "%.1f", layer->seconds > 0 ? 2e-9 * (double)layer->info.macs / layer->seconds : 0);
         table_cell(t, "%.0f", percent(layer->bound.seconds, layer->seconds));
         table_cell(t, "%s", layer->bound.name);
     }

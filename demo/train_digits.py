@@ -124,9 +124,11 @@ def export(network, path):
     onnxscript.optimizer.fold_constants(program.model)
     RemoveUnusedNodesPass()(program.model)
     model = program.model_proto
-    for node in model.graph.node:           # the exporter's notes hold paths of the machine it ran on
-        del node.metadata_props[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]          # the exporter's notes hold paths of the machine it ran on
         node.doc_string = ""
+        if node.op_type in ("Conv", "Gemm"):
+            node.name = node.input[1].split(".")[0]     # "stem.0.weight" -> "stem": names that say something in a table
     for value in list(model.graph.value_info) + list(model.graph.input) + list(model.graph.output):
         del value.metadata_props[:]
     del model.graph.metadata_props[:]
