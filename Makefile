@@ -108,6 +108,15 @@ $(BUILD)/examples/%: docs/examples/%.c $(BUILD)/liboctet.a
 	$(call SAY,CC)
 	$(Q)$(CC) -std=c11 -Iinclude -Wall -Wextra $(OPT) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 
+# ---- the demo: the whole road on the in-tree model (demo/README.md) ----
+DEMO := $(BUILD)/demo
+demo: all
+	@mkdir -p $(DEMO)
+	$(BUILD)/octet import demo/digits.onnx -o $(DEMO)/digits.oct
+	$(BUILD)/octet quantize $(DEMO)/digits.oct --calib demo/digits_calib.u8 --scale 1/255 -o $(DEMO)/digits.int8.oct
+	$(BUILD)/octet-bench demo $(DEMO)/digits.oct $(DEMO)/digits.int8.oct \
+	    --test demo/digits_test.u8 --labels demo/digits_test_labels.u8 --scale 1/255
+
 # ---- testing ----
 # The suite finds the built commands and examples beside itself, the test data in test/ and demo/, from the top of the tree.
 TEST_ARGS ?=
