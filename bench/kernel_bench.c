@@ -35,9 +35,11 @@ static bool add_foreign(group *g, const bench_shape *shape, team *t)
 }
 
 static void close_foreign(group *g) { openblas_close(g->openblas); }
+static const char *foreign_kernel(void) { return openblas_core(); }
 #else
 static bool add_foreign(group *g, const bench_shape *shape, team *t) { return (void)g, (void)shape, (void)t, true; }
 static void close_foreign(group *g) { (void)g; }
+static const char *foreign_kernel(void) { return NULL; }
 #endif
 
 static void fill_figure(kernel_figure *f, const kernel_row *row, const measure_result *result, const peaks *p)
@@ -71,7 +73,7 @@ static void fill_row(kernel_row *row, const group *g, const measure_result *resu
         if (i < g->count)
             *f = (kernel_figure){.algo = c->algo, .kernel = c->kernel, .int8 = c->int8, .bytes = c->bytes};
         else
-            *f = (kernel_figure){.algo = "openblas", .kernel = "cblas_sgemm", .foreign = true, .bytes = row->figures[0].bytes};
+            *f = (kernel_figure){.algo = "openblas", .kernel = foreign_kernel(), .foreign = true, .bytes = row->figures[0].bytes};
         fill_figure(f, row, &results[i], p);
     }
     row->best_f32 = find_best(row, false);

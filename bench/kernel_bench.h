@@ -39,6 +39,8 @@ void kernel_rows_print(const kernel_row *rows, int count, int threads, FILE *to)
 void *openblas_open(size_t size, int threads);
 void openblas_run(void *arg);
 void openblas_close(void *arg);
+/* The CPU family it took its kernels from: "Haswell", "Cooperlake", ... */
+const char *openblas_core(void);
 #endif
 
 #endif

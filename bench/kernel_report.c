@@ -107,8 +107,8 @@ static void print_foreign(const kernel_row *row, FILE *to)
 {
     for (int k = 0; k < row->count; k++)
         if (row->figures[k].foreign)
-            fprintf(to, "%s by %s: %.1f us, %.1f GOP/s, %.0f %% of peak; octet is %.2f times as fast\n", row->shape->name, row->figures[k].algo,
-                    1e6 * row->figures[k].median, 1e-9 * row->figures[k].ops_per_second,
+            fprintf(to, "%s by %s (%s kernels): %.1f us, %.1f GOP/s, %.0f %% of peak; octet is %.2f times as fast\n", row->shape->name, row->figures[k].algo,
+                    row->figures[k].kernel, 1e6 * row->figures[k].median, 1e-9 * row->figures[k].ops_per_second,
                     100 * row->figures[k].bound.seconds / row->figures[k].median, row->figures[k].median / row->figures[row->best_f32].median);
 }
 

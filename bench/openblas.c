@@ -9,6 +9,8 @@ typedef struct product {
     float *a, *b, *c;
 } product;
 
+const char *openblas_core(void) { return openblas_get_corename(); }
+
 void openblas_close(void *arg)
 {
     product *p = arg;

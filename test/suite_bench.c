@@ -220,11 +220,12 @@ static void every_shape_has_a_kernel(void)
 
 /* --------------------------------------------------------------------------------------------- command ---- */
 
-/* Runs "octet-bench ARGUMENTS" and returns its exit code; at most size - 1 bytes of its output (with what it says on stderr) go to `text`. */
+/* Runs "octet-bench ARGUMENTS" (cross-built ones by $TEST_RUNNER, an emulator) and returns its exit code; at most size - 1 bytes of its output (with what it says on stderr) go to `text`. */
 static int run_bench(const char *arguments, char *text, size_t size)
 {
     char command[512];
-    snprintf(command, sizeof command, "%s/octet-bench %s 2>&1", test_build_dir(), arguments);
+    const char *runner = getenv("TEST_RUNNER");
+    snprintf(command, sizeof command, "%s %s/octet-bench %s 2>&1", runner ? runner : "", test_build_dir(), arguments);
     FILE *pipe = popen(command, "r");
     if (!pipe)
         return -1;
