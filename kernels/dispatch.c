@@ -14,6 +14,7 @@
 
 enum { SCALAR, AVX2, AVX512, AVX512VNNI, NEON, NEONDOT, LEVELS };
 
+/* A level needs what its bases need: their entries shine through its holes. */
 enum {
     NEEDS_AVX512 = OCT_CPU_AVX2 | OCT_CPU_AVX512,
     NEEDS_AVX512VNNI = NEEDS_AVX512 | OCT_CPU_AVX512VNNI,
@@ -55,17 +56,21 @@ static void (*const overlays[LEVELS])(oct_kernels *table) = {
 #endif
 };
 
+/* Everything below is written by build_tables, under `once`, and only read afterwards: no lock is needed for reading. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static oct_kernels tables[LEVELS];
 static uint32_t machine_features;       /* asked once: cpuid is slow in a virtual machine */
 
+/* All bits the level needs are among those the machine has. */
 static bool runs_here(size_t i) { return (levels[i].features & ~machine_features) == 0; }
 
+/* In order, weakest first: a base is finished before it is copied. */
 static void build_tables(void)
 {
     machine_features = oct_cpu_features();
     for (size_t i = 0; i < LEVELS; i++) {
         levels[i].compiled = overlays[i] != NULL;
+        /* Copy, overlay, sign. */
         if (i != SCALAR)
             tables[i] = tables[bases[i]];
         if (overlays[i] && runs_here(i))
@@ -85,6 +90,7 @@ const oct_isa_level *oct_isa_level_at(size_t index)
 const oct_kernels *oct_kernels_get(const char *name, uint32_t mask)
 {
     pthread_once(&once, build_tables);
+    /* An intersection: a mask can take features away but never invent any. */
     const uint32_t allowed = machine_features & mask;
     for (size_t i = LEVELS; i-- > 0;) {                                   /* strongest first */
         if (name && strcmp(name, levels[i].name) != 0)

@@ -18,6 +18,7 @@ enum { UNIT_MACS = 1 << 19, MIN_STRIP_ROWS = 48 };
 /* About half of the smallest L2 that is common today. */
 enum { A_CACHE_BYTES = 256 * 1024 };
 
+/* oct_elem in bytes. */
 static size_t elem_size(uint8_t elem) { return elem == OCT_ELEM_F32 ? 4 : elem == OCT_ELEM_S16 ? 2 : 1; }
 
 /* Piece `index` of `total` things cut into `pieces` nearly equal parts begins here. No part is more than one larger than another:
@@ -29,6 +30,7 @@ static size_t piece_begin(size_t total, size_t pieces, size_t index)
 
 /* ------------------------------------------------------------------------------------------- the cut ---- */
 
+/* How a job is cut. A pure function of the job, so that every thread finds the same cut by itself. */
 typedef struct grid {
     size_t panels, strips;
     size_t blocks;              /* of the widest variant's mr; strips are whole blocks */
@@ -42,6 +44,7 @@ static grid cut(const oct_gemm_job *job)
     grid g = {.panels = oct_panel_count(w->variants, w->n), .blocks = (job->m + widest->mr - 1) / widest->mr};
     /* k without taps: the taps of neighbouring pixels are mostly the same memory. */
     g.panels_outside = job->m * w->k * elem_size(widest->a_elem) <= A_CACHE_BYTES;
+    /* As many rows as make a unit worth its while; then whole blocks, then nearly equal strips of them. */
     const size_t row_macs = w->taps * w->k * widest->nr;
     size_t rows = UNIT_MACS / row_macs + 1;
     if (!g.panels_outside && rows < MIN_STRIP_ROWS)
@@ -67,6 +70,7 @@ static size_t strip_begin(const oct_gemm_job *job, const grid *g, size_t strip)
 
 /* ------------------------------------------------------------------------------------------ one tile ---- */
 
+/* Whether all m rows of a tile are outside the image at this tap. */
 static bool tap_is_padding(const oct_gemm_job *job, size_t row, size_t m, size_t tap)
 {
     const size_t taps = job->packed->taps;
@@ -80,8 +84,10 @@ static bool tap_is_padding(const oct_gemm_job *job, size_t row, size_t m, size_t
  * convolution that is a third of the work of tiles in the top and bottom row. */
 static void skip_padding(const oct_gemm_job *job, const oct_panel *p, size_t row, oct_tile *t)
 {
+    /* u8 rows of padding hold the zero point, and acc_bias has the matching term for every tap: they must be multiplied. */
     if (!job->padding || !job->rows || p->entry->a_elem == OCT_ELEM_U8)
         return;
+    /* A contiguous range is kept, at least one tap: the kernel's panel pointer must run on without jumps. */
     size_t begin = 0, end = t->taps;
     while (end - begin > 1 && tap_is_padding(job, row, t->m, begin))
         begin++;
@@ -110,6 +116,7 @@ static oct_epilogue epilogue_at(const oct_epilogue *e, size_t row, const oct_pan
     return at;
 }
 
+/* One call of the micro-kernel: rows [row, row + m) against one panel, then the post-pass while the tile is in L1. */
 static void run_tile(const oct_gemm_job *job, const oct_panel *p, size_t row, size_t m)
 {
     const oct_packed *w = job->packed;
@@ -122,6 +129,7 @@ static void run_tile(const oct_gemm_job *job, const oct_panel *p, size_t row, si
         t.a_offset = job->a_offset;
         skip_padding(job, p, row, &t);
     } else {
+        /* A matrix has no row pointers of its own; the tile gets some for the length of the call. */
         const size_t row_bytes = job->lda * elem_size(p->entry->a_elem);
         for (size_t r = 0; r < m; r++)
             matrix_rows[r] = (const char *)job->a + (row + r) * row_bytes;
@@ -162,6 +170,7 @@ void oct_gemm_run(const oct_gemm_job *job, size_t unit_begin, size_t unit_end)
 
 /* -------------------------------------------------------------------------------------- convolutions ---- */
 
+/* Bottom and right padding show only in the output's size. */
 bool oct_conv_is_matrix(const oct_conv_shape *s)
 {
     return s->kernel_h == 1 && s->kernel_w == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 && s->pad_left == 0 &&
@@ -183,6 +192,7 @@ static const void **pixel_taps(const oct_conv_shape *s, const char *image, size_
     return taps;
 }
 
+/* Pixel after pixel, in the order of the output's rows: the GEMM's row i is output pixel i. */
 void oct_conv_rows(const oct_conv_shape *s, const void *in, size_t elem_size_in, const void *padding, const void **rows)
 {
     const size_t pixel_bytes = s->in_c * elem_size_in;

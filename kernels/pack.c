@@ -20,6 +20,7 @@
 
 enum { PANEL_ALIGNMENT = 64 };
 
+/* One row has nothing to share a weight with: it is bound by the bytes of B, and its kernels have their own tiles. */
 const oct_gemm_entry *oct_gemm_variants_f32(const oct_kernels *kernels, size_t m)
 {
     return m == 1 ? kernels->gemv_f32 : kernels->gemm_f32;
@@ -30,6 +31,7 @@ const oct_gemm_entry *oct_gemm_variants_u8s8(const oct_kernels *kernels, size_t 
     return m == 1 ? kernels->gemv_u8s8 : kernels->gemm_u8s8;
 }
 
+/* The last of a list. */
 static const oct_gemm_entry *narrowest(const oct_gemm_entry *variants)
 {
     while (variants[1].fn)
@@ -50,11 +52,13 @@ static const oct_gemm_entry *choose(const oct_gemm_entry *variants, size_t left)
 
 static size_t elem_size(uint8_t elem) { return elem == OCT_ELEM_F32 ? 4 : elem == OCT_ELEM_S16 ? 2 : 1; }
 
+/* Elements of one tap of a panel: ceil(k / kr) groups of nr * kr. */
 static size_t tap_elements(const oct_gemm_entry *entry, size_t k)
 {
     return (k + entry->kr - 1) / entry->kr * entry->kr * entry->nr;
 }
 
+/* One panel, rounded up so that the next begins aligned. */
 static size_t panel_bytes(const oct_gemm_entry *entry, size_t taps, size_t k)
 {
     const size_t bytes = taps * tap_elements(entry, k) * elem_size(entry->b_elem);
@@ -98,6 +102,7 @@ static oct_panel end_of(const oct_gemm_entry *variants, size_t n, size_t taps, s
     return p;
 }
 
+/* The three sizes below do not depend on each other; the first two not on taps and k. */
 size_t oct_panel_count(const oct_gemm_entry *variants, size_t n)
 {
     size_t count;
@@ -158,6 +163,7 @@ static void pack_panel(const oct_packed *packed, const oct_panel *p, const void 
     }
 }
 
+/* Zeros first: padded columns and padded k must be zero, and zero gaps between panels make equal weights pack equally. */
 static void pack_all(oct_packed *packed, const void *w, size_t w_elem_size, void *data)
 {
     const size_t column_bytes = packed->taps * packed->k * w_elem_size;

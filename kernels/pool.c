@@ -6,13 +6,20 @@
  */
 #include "pool.h"
 
-/* The part of a window along one axis; positions are pos = start + i * dilation, i < kernel. */
+/* One axis, kernel 3, stride 2, padded by 1 on both sides, ceil mode:
+ *
+ *   place     -1 | 0  1  2  3  4  5 | 6 | 7            in = 6: 0..5; padded_end = 7
+ *   window 0   p   x  x                                start -1
+ *   window 3                   x    p   h              start 5: p counts with count_include_pad, h (hanging over) never does
+ *
+ * The part of a window along one axis; positions are pos = start + i * dilation, i < kernel. */
 typedef struct span {
     ptrdiff_t start;
     size_t kernel, dilation, in;
     size_t padded_end;          /* positions from here on hang over the padded edge (ceil mode) */
 } span;
 
+/* The windows of output row oy and output column ox. Places can be negative, hence signed arithmetic: sizes are far below 2^63. */
 static span span_y(const oct_pool_window *w, size_t oy)
 {
     return (span){(ptrdiff_t)(oy * w->stride_h) - (ptrdiff_t)w->pad_top, w->kernel_h, w->dilation_h, w->in_h,
@@ -25,6 +32,7 @@ static span span_x(const oct_pool_window *w, size_t ox)
                   w->in_w + w->pad_right};
 }
 
+/* Where tap i lies, and whether that is in the image. */
 static ptrdiff_t position(const span *s, size_t i) { return s->start + (ptrdiff_t)(i * s->dilation); }
 static bool inside(const span *s, size_t i) { return position(s, i) >= 0 && position(s, i) < (ptrdiff_t)s->in; }
 
@@ -72,11 +80,13 @@ static float window_mult(const oct_pool_args *args, const span *y, const span *x
     return count ? args->scale_ratio / (float)count : 0.0f;
 }
 
+/* Pointers first: they need the stricter alignment. */
 size_t oct_pool_scratch_bytes(const oct_pool_window *w)
 {
     return w->out_w * (w->kernel_h * w->kernel_w * sizeof(void *) + sizeof(float));
 }
 
+/* The one place that knows the four kernels. */
 static void run_kernel(const oct_pool_args *args, const oct_pool_job *job)
 {
     const oct_kernels *k = args->kernels;
@@ -94,6 +104,7 @@ void oct_pool_run_rows(const oct_pool_args *args, size_t row_begin, size_t row_e
     float *mult = (float *)(void *)(pointers + w->out_w * taps);
     for (size_t row = row_begin; row < row_end; row++) {
         const char *image = (const char *)args->in + row / w->out_h * w->in_h * w->in_w * w->c * elem;
+        /* A row's windows share their vertical span. */
         const span y = span_y(w, row % w->out_h);
         const void **next = pointers;
         for (size_t ox = 0; ox < w->out_w; ox++) {

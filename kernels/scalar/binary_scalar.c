@@ -21,9 +21,10 @@ static inline float apply(oct_binary_kind kind, float a, float b)
     case OCT_KIND_MAX: return a > b ? a : b;
     case OCT_KIND_POW: break;
     }
-    return powf(a, b);
+    return powf(a, b);                  /* libm's accuracy is the measure: no twin need be better */
 }
 
+/* out = clamp(a op b, lo, hi); a NaN becomes lo, as everywhere. out may be a: each element is read before it is written. */
 void oct_binary_f32_scalar(const oct_binary_job *job)
 {
     for (size_t r = 0; r < job->rows; r++) {
@@ -39,12 +40,14 @@ void oct_binary_f32_scalar(const oct_binary_job *job)
  * so small that the sum (product) of two scaled terms stays below 2^31. */
 static inline float scaled(const oct_binary_job *job, uint8_t a, uint8_t b)
 {
+    /* Two roundings for the products and one for the sum, in this order: -ffp-contract=off keeps a compiler from merging them. */
     const int32_t x = a - job->a_zero, y = b - job->b_zero;
     if (job->kind == OCT_KIND_MUL)
         return (float)(x * y) * job->a_mult;
     return (float)x * job->a_mult + (float)y * job->b_mult;
 }
 
+/* out = clamp(rne(scaled) + out_zero, qlo, qhi) */
 void oct_binary_u8_scalar(const oct_binary_job *job)
 {
     for (size_t r = 0; r < job->rows; r++) {

@@ -13,19 +13,23 @@
 
 enum { CHANNELS = 32 };
 
+/* As the last entry of every list it must take all that is depthwise: every group one input channel, whole multiples out. */
 bool oct_depthwise_accepts_scalar(const oct_conv_shape *s) { return s->groups == s->in_c && s->out_c % s->in_c == 0; }
 
+/* Everything fits in registers and stack. */
 size_t oct_depthwise_scratch_bytes_scalar(const oct_conv_shape *s)
 {
     (void)s;
     return 0;
 }
 
+/* The taps, and one more row for the bias. */
 size_t oct_depthwise_f32_packed_bytes_scalar(const oct_conv_shape *s)
 {
     return (s->kernel_h * s->kernel_w + 1) * s->out_c * sizeof(float);
 }
 
+/* [out_c][taps] -> [taps][out_c] */
 void oct_depthwise_f32_pack_scalar(const oct_conv_shape *s, const oct_depthwise_params *params, void *packed)
 {
     const size_t taps = s->kernel_h * s->kernel_w;
@@ -69,6 +73,7 @@ static void pixel(const oct_depthwise_job *job, const float *image, size_t oy, s
     oct_finish_f32(e, 0, n, acc);
 }
 
+/* Rows are counted over the whole batch: row / out_h is the image, row % out_h the line in it. */
 void oct_depthwise_f32_scalar(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch)
 {
     (void)scratch;

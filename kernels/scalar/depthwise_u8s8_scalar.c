@@ -14,11 +14,13 @@
 
 enum { CHANNELS = 32, PARAMETERS = 3 };
 
+/* The parameters come first: they are four bytes wide and need their alignment, the weights need none. */
 size_t oct_depthwise_u8s8_packed_bytes_scalar(const oct_conv_shape *s)
 {
     return s->out_c * (PARAMETERS * sizeof(float) + s->kernel_h * s->kernel_w);
 }
 
+/* [out_c][taps] -> [taps][out_c], behind the three parameter arrays. */
 void oct_depthwise_u8s8_pack_scalar(const oct_conv_shape *s, const oct_depthwise_params *params, void *packed)
 {
     const size_t taps = s->kernel_h * s->kernel_w;
@@ -73,6 +75,7 @@ static void pixel(const oct_depthwise_job *job, const uint8_t *image, size_t oy,
     oct_finish_s32(e, 0, n, acc);
 }
 
+/* Rows are counted over the whole batch: row / out_h is the image, row % out_h the line in it. */
 void oct_depthwise_u8s8_scalar(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch)
 {
     (void)scratch;

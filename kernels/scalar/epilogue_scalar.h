@@ -33,6 +33,7 @@ static inline float oct_clampf(float y, float lo, float hi)
     return t < hi ? t : hi;
 }
 
+/* Where a u8 output saturates; lo and hi also carry a fused relu: lo = zero point. */
 static inline uint8_t oct_clampq(int64_t q, uint8_t lo, uint8_t hi)
 {
     const int64_t t = q > lo ? q : lo;
@@ -71,7 +72,8 @@ static inline void oct_finish_f32_u8(const oct_epilogue *e, size_t row, size_t n
     }
 }
 
-/* u8s8 kernel, u8 out. The packer has proved |acc * mult| < 2^31; the residual's share is at most 255 * residual_mult. */
+/* u8s8 kernel, u8 out: mult is s_x * s_w[c] / s_out, so x counts output units. The packer has proved |acc * mult| < 2^31; the
+ * residual's share is at most 255 * residual_mult. */
 static inline void oct_finish_s32_u8(const oct_epilogue *e, size_t row, size_t n, const int32_t *acc)
 {
     uint8_t *out = (uint8_t *)e->out + row * e->out_ld;
@@ -84,7 +86,7 @@ static inline void oct_finish_s32_u8(const oct_epilogue *e, size_t row, size_t n
     }
 }
 
-/* u8s8 kernel, f32 out. */
+/* u8s8 kernel, f32 out: mult is s_x * s_w[c], so y is real; bias and residual are real too. */
 static inline void oct_finish_s32_f32(const oct_epilogue *e, size_t row, size_t n, const int32_t *acc)
 {
     float *out = (float *)e->out + row * e->out_ld;
@@ -103,6 +105,7 @@ static inline void *oct_out_at(const oct_epilogue *e, size_t row, size_t c)
     return (char *)e->out + (row * e->out_ld + c) * (e->out_elem == OCT_ELEM_F32 ? sizeof(float) : 1);
 }
 
+/* The accumulators' type is the kernel's, the output's type the epilogue's: four combinations. */
 static inline void oct_finish_f32(const oct_epilogue *e, size_t row, size_t n, const float *acc)
 {
     if (e->out_elem == OCT_ELEM_F32)

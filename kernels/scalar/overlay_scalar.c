@@ -4,9 +4,11 @@
 
 static const oct_gemm_entry gemm_f32 = {oct_gemm_f32_scalar, 4, 8, 1, OCT_ELEM_F32, OCT_ELEM_F32, "scalar 4x8", 0};
 static const oct_gemm_entry gemm_u8s8 = {oct_gemm_u8s8_scalar, 4, 8, 4, OCT_ELEM_U8, OCT_ELEM_S8, "scalar 4x8", 0};
+/* One row: the same functions with m = 1. */
 static const oct_gemm_entry gemv_f32 = {oct_gemm_f32_scalar, 1, 8, 1, OCT_ELEM_F32, OCT_ELEM_F32, "scalar 1x8", 0};
 static const oct_gemm_entry gemv_u8s8 = {oct_gemm_u8s8_scalar, 1, 8, 4, OCT_ELEM_U8, OCT_ELEM_S8, "scalar 1x8", 0};
 
+/* Accepts everything, so it also ends the list of every stronger level. */
 static const oct_depthwise_entry depthwise_f32 = {
     oct_depthwise_accepts_scalar, oct_depthwise_f32_packed_bytes_scalar, oct_depthwise_f32_pack_scalar,
     oct_depthwise_scratch_bytes_scalar, oct_depthwise_f32_scalar, "scalar"};
@@ -16,6 +18,7 @@ static const oct_depthwise_entry depthwise_u8s8 = {
 
 void oct_overlay_scalar(oct_kernels *table)
 {
+    /* Lists end at their first empty entry: what is not named here is zero. */
     *table = (oct_kernels){
         .gemm_f32 = {gemm_f32},
         .gemm_u8s8 = {gemm_u8s8},

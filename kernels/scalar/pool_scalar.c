@@ -13,6 +13,7 @@
 
 enum { CHANNELS = 64 };
 
+/* Channels in the block that begins at c. */
 static inline size_t block(size_t c, size_t total) { return total - c < CHANNELS ? total - c : CHANNELS; }
 
 /* x > best ? x : best, from the first tap on: a NaN that is not the first tap is passed over. */
@@ -30,6 +31,7 @@ static void max_pixel_f32(const oct_pool_job *job, const void *const *a, size_t 
         out[c] = best[c];
 }
 
+/* Pixel by pixel, block by block. */
 void oct_max_pool_f32_scalar(const oct_pool_job *job)
 {
     for (size_t p = 0; p < job->pixels; p++)
@@ -37,6 +39,7 @@ void oct_max_pool_f32_scalar(const oct_pool_job *job)
             max_pixel_f32(job, job->a + p * job->taps, c, block(c, job->c), (float *)job->out + p * job->out_ld + c);
 }
 
+/* Needs no scales: the greatest u8 is the greatest real, as long as all taps share one quantization. */
 static void max_pixel_u8(const oct_pool_job *job, const void *const *a, size_t c0, size_t n, uint8_t *out)
 {
     uint8_t best[CHANNELS];
@@ -58,6 +61,7 @@ void oct_max_pool_u8_scalar(const oct_pool_job *job)
             max_pixel_u8(job, job->a + p * job->taps, c, block(c, job->c), (uint8_t *)job->out + p * job->out_ld + c);
 }
 
+/* The sum is taken first and scaled once; padded taps are zeros and only show in `mult`. */
 static void average_pixel_f32(const oct_pool_job *job, const void *const *a, float mult, size_t c0, size_t n, float *out)
 {
     float sum[CHANNELS] = {0};
@@ -82,6 +86,7 @@ void oct_average_pool_f32_scalar(const oct_pool_job *job)
  * Below 65,793 taps it is below 2^24 and its conversion to float exact; above, the conversion rounds, the same way everywhere. */
 static void average_pixel_u8(const oct_pool_job *job, const void *const *a, float mult, size_t c0, size_t n, uint8_t *out)
 {
+    /* Every tap, padded or not, brings its zero point with it: take them all off beforehand. */
     const int32_t start = -(int32_t)job->taps * job->in_zero;
     int32_t sum[CHANNELS];
     for (size_t c = 0; c < n; c++)

@@ -3,7 +3,7 @@
 
 #include "scalar.h"
 
-/* A comparison with a NaN is false, so NaNs are passed over. */
+/* The range calibration asks for, over every element of a tensor. A comparison with a NaN is false, so NaNs are passed over. */
 void oct_minmax_f32_scalar(size_t n, const float *in, float *lo, float *hi)
 {
     float least = INFINITY, greatest = -INFINITY;
@@ -20,13 +20,16 @@ void oct_minmax_f32_scalar(size_t n, const float *in, float *lo, float *hi)
 void oct_softmax_f32_scalar(size_t rows, size_t cols, const float *in, float *out)
 {
     for (size_t r = 0; r < rows; r++, in += cols, out += cols) {
+        /* 1. The row's greatest element. */
         float max = -INFINITY, sum = 0.0f;
         for (size_t c = 0; c < cols; c++)
             max = in[c] > max ? in[c] : max;
+        /* 2. Exponentials and their sum. */
         for (size_t c = 0; c < cols; c++) {
             out[c] = expf(in[c] - max);
             sum += out[c];
         }
+        /* 3. Shares. */
         for (size_t c = 0; c < cols; c++)
             out[c] /= sum;
     }

@@ -7,10 +7,12 @@
  */
 #include "scalar.h"
 
+/* 16 elements of 4 bytes are a cache line. */
 enum { BLOCK = 16 };
 
 static inline size_t block_end(size_t begin, size_t limit) { return limit - begin < BLOCK ? limit : begin + BLOCK; }
 
+/* 4-byte elements: f32, or anything else of that size. Also NCHW <-> NHWC, as H*W x C per image. */
 void oct_transpose_x32_scalar(size_t rows, size_t cols, const void *in, size_t in_ld, void *out, size_t out_ld)
 {
     const uint32_t *from = in;
