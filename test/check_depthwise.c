@@ -6,6 +6,7 @@
 
 #include "kernel_check.h"
 
+/* One convolution. The plain data is what the oracle reads. */
 typedef struct depthwise_case {
     const oct_depthwise_entry *entry;
     bool u8s8;
@@ -35,6 +36,7 @@ static void random_axis(size_t *in, size_t *out, size_t kernel, size_t stride, s
     *out = (*in + *pad + behind - reach) / stride + 1;
 }
 
+/* Shapes as networks have them, and some that only hostile models have; channels round every vector width. */
 static oct_conv_shape random_shape(void)
 {
     /* kernel height and width, stride, dilation: the common ones more often */
@@ -73,6 +75,7 @@ static void place_parameters(depthwise_case *c)
     c->params.acc_bias = acc_bias;
 }
 
+/* What the entry asks for, and not a byte more: packed weights, scratch, input and output, each at a guard page. */
 static void place_job(depthwise_case *c)
 {
     const oct_conv_shape *s = &c->shape;
@@ -89,6 +92,7 @@ static void place_job(depthwise_case *c)
     c->job.e.out_ld = s->out_c;
 }
 
+/* Packing is fenced too. The rows are done in two calls, the later ones first, as two threads might. */
 static void call_kernel(void *arg)
 {
     depthwise_case *c = arg;
@@ -98,6 +102,7 @@ static void call_kernel(void *arg)
     c->entry->run(&c->job, 0, c->cut, c->scratch);
 }
 
+/* The shape in words. */
 static void describe_failure(const depthwise_case *c, check_report *report, const char *what)
 {
     const oct_conv_shape *s = &c->shape;
@@ -108,6 +113,7 @@ static void describe_failure(const depthwise_case *c, check_report *report, cons
                 c->data.layer.e.out_elem == OCT_ELEM_F32 ? "f32" : "u8", c->side == GUARD_BEHIND ? "behind" : "before", what);
 }
 
+/* Every element against the oracle; the first wrong one is reported. */
 static void compare(const depthwise_case *c, check_report *report)
 {
     const oct_conv_shape *s = &c->shape;
@@ -124,6 +130,7 @@ static void compare(const depthwise_case *c, check_report *report)
     }
 }
 
+/* Runs the case with the guard pages on one side. */
 static void judge(depthwise_case *c, check_report *report)
 {
     place_parameters(c);
@@ -139,6 +146,7 @@ static void judge(depthwise_case *c, check_report *report)
         compare(c, report);
 }
 
+/* Fills the case's data and judges it with the guard pages on either side. Mostly the natural output type, sometimes the other. */
 static void run_case(depthwise_case *c, check_report *report)
 {
     const oct_conv_shape *s = &c->shape;
@@ -167,6 +175,7 @@ static void run_case(depthwise_case *c, check_report *report)
     free(c->w);
 }
 
+/* Whether a weaker level has the same kernel. */
 static bool listed(const oct_depthwise_entry *list, const oct_depthwise_entry *entry)
 {
     for (; list && list->name; list++)
@@ -190,6 +199,7 @@ static void check_entry(const oct_depthwise_entry *entry, bool u8s8, check_repor
         report_fail(report, "%s accepted only %d of 10000 shapes: give random_shape() some that suit it", entry->name, accepted);
 }
 
+/* Every entry that is new on this level; and the promise that the last one takes what all others refuse. */
 static void check_list(const oct_depthwise_entry *list, const oct_depthwise_entry *base, bool u8s8, check_report *report)
 {
     const oct_depthwise_entry *last = list;

@@ -28,6 +28,7 @@ static void fill_wild(float *x, size_t n, bool specials)
 
 /* --------------------------------------------------------------------------- one element in, one out ---- */
 
+/* The arguments of any of these kernels; each takes what it needs. */
 typedef struct element_call {
     const oct_kernels *kernels;
     size_t n;
@@ -38,6 +39,7 @@ typedef struct element_call {
     const uint8_t *table;
 } element_call;
 
+/* A row per kernel: how to call it, and what it must give for one element. */
 typedef struct element_kernel {
     const char *name;
     oct_elem in, out;
@@ -45,6 +47,7 @@ typedef struct element_kernel {
     double (*expect)(const element_call *call, double x);           /* exactly */
 } element_kernel;
 
+/* clamp: a NaN becomes lo. */
 static void call_clamp(void *arg)
 {
     const element_call *c = arg;
@@ -57,6 +60,7 @@ static double expect_clamp(const element_call *c, double x)
     return x > (double)c->hi ? (double)c->hi : x;
 }
 
+/* lut: any byte to any byte. */
 static void call_lut(void *arg)
 {
     const element_call *c = arg;
@@ -64,6 +68,7 @@ static void call_lut(void *arg)
 }
 static double expect_lut(const element_call *c, double x) { return c->table[(size_t)x]; }
 
+/* quantize: huge values and infinities saturate, a NaN gives 0. */
 static void call_quantize(void *arg)
 {
     const element_call *c = arg;
@@ -75,6 +80,7 @@ static double expect_quantize(const element_call *c, double x)
     return isnan(scaled) ? 0.0 : oracle_requantize(fmax(fmin(scaled, 1e6), -1e6), c->out_zero, 0, 255);
 }
 
+/* dequantize: one rounding. */
 static void call_dequantize(void *arg)
 {
     const element_call *c = arg;
@@ -82,6 +88,7 @@ static void call_dequantize(void *arg)
 }
 static double expect_dequantize(const element_call *c, double x) { return (double)(float)((x - c->in_zero) * (double)c->scale); }
 
+/* requantize: scale, round half to even, then shift. */
 static void call_requantize(void *arg)
 {
     const element_call *c = arg;
@@ -92,6 +99,7 @@ static double expect_requantize(const element_call *c, double x)
     return oracle_requantize((double)(float)((x - c->in_zero) * (double)c->scale), c->out_zero, 0, 255);
 }
 
+/* widen: nine bits. */
 static void call_widen(void *arg)
 {
     const element_call *c = arg;
@@ -112,6 +120,7 @@ static void compare_elements(const element_kernel *kernel, const element_call *c
     }
 }
 
+/* One call between guard pages, perhaps in place. */
 static void judge_element(const element_kernel *kernel, element_call *c, bool in_place, check_report *report)
 {
     const size_t in_bytes = c->n * elem_bytes(kernel->in), out_bytes = c->n * elem_bytes(kernel->out);
@@ -134,6 +143,7 @@ static void judge_element(const element_kernel *kernel, element_call *c, bool in
     free(before);
 }
 
+/* Many lengths and settings; powers of two as scales make ties. */
 static void check_element(const element_kernel *kernel, const oct_kernels *kernels, check_report *report)
 {
     uint8_t table[256];
@@ -149,6 +159,7 @@ static void check_element(const element_kernel *kernel, const oct_kernels *kerne
     }
 }
 
+/* One row per kernel; nothing to do where the weaker level has the same function. */
 void check_clamp(const oct_kernels *kernels, const oct_kernels *base, check_report *report)
 {
     static const element_kernel kernel = {"clamp_f32", OCT_ELEM_F32, OCT_ELEM_F32, call_clamp, expect_clamp};
@@ -193,6 +204,7 @@ void check_widen(const oct_kernels *kernels, const oct_kernels *base, check_repo
 
 /* --------------------------------------------------------------------------------------------- pools ---- */
 
+/* One of the four kernels and its job. */
 typedef struct pool_call {
     void (*fn)(const oct_pool_job *job);
     oct_pool_job job;
@@ -234,6 +246,7 @@ static void make_pool_job(oct_pool_job *job, bool u8, guard_side side)
     job->qhi = (uint8_t)(155 + test_below(101));
 }
 
+/* Every element of every pixel. */
 static void compare_pool(const pool_call *c, bool average, bool u8, check_report *report)
 {
     const oct_elem elem = u8 ? OCT_ELEM_U8 : OCT_ELEM_F32;
@@ -249,6 +262,7 @@ static void compare_pool(const pool_call *c, bool average, bool u8, check_report
     }
 }
 
+/* One kernel, many jobs: up to 49 taps, up to 1,000 channels, rows of output with gaps between them. */
 static void check_pool(void (*fn)(const oct_pool_job *job), bool average, bool u8, check_report *report)
 {
     const size_t size = u8 ? 1 : 4;
@@ -283,6 +297,7 @@ void check_pools(const oct_kernels *k, const oct_kernels *base, check_report *re
 
 /* -------------------------------------------------------------------------------------------- binary ---- */
 
+/* One of the two kernels and its job. */
 typedef struct binary_call {
     void (*fn)(const oct_binary_job *job);
     oct_binary_job job;
@@ -304,6 +319,7 @@ static size_t random_operand(const oct_binary_job *job, size_t *stride, size_t *
     return (job->rows - 1) * *stride + (job->cols - 1) * *step + 1;
 }
 
+/* Powers of negative numbers are not asked for. */
 static void fill_operand(void *x, size_t n, bool u8, oct_binary_kind kind)
 {
     if (u8) {
@@ -315,6 +331,7 @@ static void fill_operand(void *x, size_t n, bool u8, oct_binary_kind kind)
         ((float *)x)[i] = fabsf(((float *)x)[i]) + 0.01f;
 }
 
+/* Settings of chance; multipliers of 0.5 and 1 make ties. */
 static void make_binary_job(oct_binary_job *job, bool u8)
 {
     static const float mults[4] = {0.5f, 1.0f, 0.37f, 1.9f};
@@ -349,6 +366,7 @@ static void compare_binary(const oct_binary_job *expected, const void *out, bool
     }
 }
 
+/* One call between guard pages; where a has the output's shape, half of the calls are in place. */
 static void judge_binary(binary_call *c, bool u8, check_report *report)
 {
     const guard_side side = random_side();
@@ -378,6 +396,7 @@ static void judge_binary(binary_call *c, bool u8, check_report *report)
     free(b);
 }
 
+/* f32 and u8 by turns. */
 void check_binary(const oct_kernels *kernels, const oct_kernels *base, check_report *report)
 {
     for (int i = 0; i < 1000 && !report->failed; i++) {
@@ -392,6 +411,7 @@ void check_binary(const oct_kernels *kernels, const oct_kernels *base, check_rep
 
 /* ------------------------------------------------------------------------------------ range, softmax ---- */
 
+/* Arguments and results of minmax and softmax. */
 typedef struct range_call {
     const oct_kernels *kernels;
     size_t n, rows;
@@ -406,6 +426,7 @@ static void call_minmax(void *arg)
     c->kernels->minmax_f32(c->n, c->in, &c->lo, &c->hi);
 }
 
+/* A third of the inputs have NaNs and infinities in them, some consist of NaNs. */
 void check_minmax(const oct_kernels *kernels, const oct_kernels *base, check_report *report)
 {
     float x[700];
@@ -455,6 +476,7 @@ static void compare_softmax(const range_call *c, const float *x, check_report *r
     }
 }
 
+/* Rows side by side, perhaps in place, one element masked by -inf. */
 static void judge_softmax(range_call *c, float spread, check_report *report)
 {
     const size_t count = c->rows * c->n, bytes = count * sizeof(float);
@@ -477,6 +499,7 @@ static void judge_softmax(range_call *c, float spread, check_report *report)
     free(x);
 }
 
+/* From gentle rows to rows where one element takes all. */
 void check_softmax(const oct_kernels *kernels, const oct_kernels *base, check_report *report)
 {
     static const float spreads[4] = {1.0f, 10.0f, 80.0f, 10000.0f};
@@ -490,6 +513,7 @@ void check_softmax(const oct_kernels *kernels, const oct_kernels *base, check_re
 
 /* ----------------------------------------------------------------------------------------- transpose ---- */
 
+/* One of the two kernels and its arguments. */
 typedef struct transpose_call {
     void (*fn)(size_t rows, size_t cols, const void *in, size_t in_ld, void *out, size_t out_ld);
     size_t rows, cols, in_ld, out_ld;
@@ -503,6 +527,7 @@ static void call_transpose(void *arg)
     c->fn(c->rows, c->cols, c->in, c->in_ld, c->out, c->out_ld);
 }
 
+/* Compared byte by byte: the elements are only moved. */
 static void judge_transpose(transpose_call *c, size_t size, check_report *report)
 {
     const guard_side side = random_side();
@@ -525,6 +550,7 @@ static void judge_transpose(transpose_call *c, size_t size, check_report *report
                 report_fail(report, "transpose_x%zu: %zux%zu: row %zu column %zu is wrong", size * 8, c->rows, c->cols, r, i);
 }
 
+/* 4-byte and 1-byte elements by turns, ragged in both directions. */
 void check_transpose(const oct_kernels *kernels, const oct_kernels *base, check_report *report)
 {
     for (int i = 0; i < 600 && !report->failed; i++) {

@@ -9,6 +9,7 @@
 #include "kernel_check.h"
 #include "pack.h"
 
+/* One call. The plain data is what the oracle reads; the tile is the same data as the contract hands it to a kernel. */
 typedef struct gemm_case {
     const oct_gemm_entry *entry;
     bool u8s8;
@@ -38,6 +39,7 @@ static const void *place_row(const gemm_case *c, size_t index, size_t r, size_t 
     return row;
 }
 
+/* The array of row pointers, itself fenced; the gaps of a_stride are NULL, so that following one of them is found out. */
 static void place_rows(gemm_case *c)
 {
     const size_t count = (c->m - 1) * c->a_stride + c->taps;
@@ -52,6 +54,7 @@ static void place_rows(gemm_case *c)
     c->tile.a_offset = c->a_offset;
 }
 
+/* One panel of the entry's own width: a list of one variant makes the packer do it. */
 static void place_panel(gemm_case *c)
 {
     const oct_gemm_entry variants[2] = {*c->entry, {0}};
@@ -96,12 +99,14 @@ static void place_parameters(gemm_case *c)
     }
 }
 
+/* In the shape survives() wants. */
 static void call_kernel(void *arg)
 {
     const gemm_case *c = arg;
     c->entry->fn(&c->tile);
 }
 
+/* All that is needed to see which case it was; the seed is printed by the harness. */
 static void describe_failure(const gemm_case *c, check_report *report, const char *what)
 {
     const oct_epilogue *e = &c->tile.e;
@@ -111,6 +116,7 @@ static void describe_failure(const gemm_case *c, check_report *report, const cha
                 what);
 }
 
+/* Every element against the oracle; the first wrong one is reported. */
 static void compare(const gemm_case *c, const canary_area *area, check_report *report)
 {
     const size_t depth = c->taps * c->k, a_size = c->u8s8 ? 1 : 4, out_size = elem_bytes(c->tile.e.out_elem);
@@ -213,6 +219,7 @@ static void check_list(const oct_gemm_entry *list, bool u8s8, check_report *repo
     }
 }
 
+/* Whether a weaker level has the same function. */
 static bool listed(const oct_gemm_entry *list, oct_gemm_fn *fn)
 {
     for (; list && list->fn; list++)
@@ -221,6 +228,7 @@ static bool listed(const oct_gemm_entry *list, oct_gemm_fn *fn)
     return false;
 }
 
+/* The list as a whole, then every entry that is new on this level. */
 static void check_variants(const oct_gemm_entry *list, const oct_gemm_entry *base, bool u8s8, check_report *report)
 {
     if (!list->fn)

@@ -53,6 +53,7 @@ enum { SLOT_BYTES = 16 << 20, CANARY_MARGIN = 128 };
 
 static size_t page_bytes(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
+/* Memory that is only paid for where it is touched. */
 static char *map(size_t bytes)
 {
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -63,6 +64,7 @@ static char *map(size_t bytes)
     return p;
 }
 
+/* Makes a guard page. */
 static void forbid(char *page)
 {
     if (mprotect(page, page_bytes(), PROT_NONE) != 0) {
@@ -112,8 +114,10 @@ void *guarded_row(size_t index, size_t bytes, guard_side side)
     return place(comb + (2 * index + 1) * page, page, bytes, 1, side);
 }
 
+/* Differs from neighbour to neighbour, so that a copied canary is noticed as well. */
 static uint8_t canary_byte(size_t i) { return (uint8_t)(0xC3u + 31u * (uint32_t)i); }
 
+/* From the first row to the end of the last; the last has no gap behind it. */
 static size_t canary_bytes(const canary_area *a) { return a->rows ? (a->rows - 1) * a->ld_bytes + a->row_bytes : 0; }
 
 /* The side away from the guard page gets a margin of canaries as well. */
@@ -134,6 +138,7 @@ static size_t canary_phase(const canary_area *a)
     return a->out == (uint8_t *)guarded(SLOT_OUT, 0, 1, GUARD_BEFORE) ? 0 : CANARY_MARGIN;
 }
 
+/* Whether bytes [begin, end), counted from `out`, are as they were. */
 static bool canaries(const canary_area *a, ptrdiff_t begin, ptrdiff_t end)
 {
     const ptrdiff_t phase = (ptrdiff_t)canary_phase(a);
@@ -159,6 +164,7 @@ bool canary_untouched(const canary_area *a, size_t begin, size_t end)
     return begin >= end || canaries(a, (ptrdiff_t)(begin * a->ld_bytes), (ptrdiff_t)((end - 1) * a->ld_bytes + a->row_bytes));
 }
 
+/* A touched guard page raises SIGSEGV (SIGBUS on some systems); the handler leaves the kernel for good. */
 static sigjmp_buf after_fault;
 
 static void on_fault(int signal_number)
@@ -199,6 +205,7 @@ double elem_at(oct_elem elem, const void *array, size_t index)
     return (double)((const int16_t *)array)[index];
 }
 
+/* EXTREME spans nine orders of magnitude; sums of SMALL ones are exact in any order. */
 static float random_f32(data_kind kind)
 {
     switch (kind) {
@@ -268,6 +275,7 @@ static float make_mult(const int8_t *w, size_t k, int32_t bias, data_kind kind)
     return (float)(200.0 / typical) * test_uniform(0.2f, 2.0f);
 }
 
+/* Half of the layers clamp; the others must not. */
 static void set_activation(oct_epilogue *e, bool u8s8)
 {
     e->lo = -INFINITY;
@@ -287,6 +295,7 @@ static void set_activation(oct_epilogue *e, bool u8s8)
     }
 }
 
+/* A test without memory cannot say anything. */
 static void *allocate(size_t bytes)
 {
     void *p = calloc(bytes ? bytes : 1, 1);

@@ -5,6 +5,7 @@
 /* Unit roundoff of float, doubled: room for orders of summation and second-order terms. */
 #define EPS 1.1920928955078125e-7
 
+/* As the contract has it: min(max(x, lo), hi). */
 static double clamp(double x, double lo, double hi)
 {
     if (!(x > lo))
@@ -36,6 +37,7 @@ typedef struct sum {
     size_t terms;
 } sum;
 
+/* Element ia of a times element iw of w. */
 static void add_product(sum *s, const oracle_layer *layer, const void *a, const void *w, size_t ia, size_t iw)
 {
     s->terms++;
@@ -74,6 +76,7 @@ static oracle_value finish_u8s8(const oracle_layer *layer, const sum *s, size_t 
     return (oracle_value){oracle_requantize((double)x, e->out_zero, e->qlo, e->qhi), 0.0};
 }
 
+/* The tolerance is the contract's bound; a u8 output may also round the other way if the true value is that close to a tie. */
 static oracle_value finish_f32(const oracle_layer *layer, const sum *s, size_t row, size_t column)
 {
     const oct_epilogue *e = &layer->e;
@@ -86,6 +89,7 @@ static oracle_value finish_f32(const oracle_layer *layer, const sum *s, size_t r
     return (oracle_value){q, 0.5 + (isnan(tolerance) ? 0.0 : tolerance) * (double)e->out_mult + 512.0 * EPS};
 }
 
+/* From a finished sum to the output element. */
 static oracle_value finish(const oracle_layer *layer, const sum *s, size_t row, size_t column)
 {
     return layer->u8s8 ? finish_u8s8(layer, s, row, column) : finish_f32(layer, s, row, column);
@@ -123,6 +127,7 @@ oracle_value oracle_conv(const oracle_layer *layer, const oct_conv_shape *c, con
 
 /* ------------------------------------------------------------------------------------------- pooling ---- */
 
+/* From a window's sum to its output. sum_i has the zero points taken off. */
 static oracle_value finish_average(double sum_f, double size, int64_t sum_i, size_t taps, float mult, const oct_pool_job *job,
                                    bool u8)
 {
@@ -185,6 +190,7 @@ oracle_value oracle_pool(const oct_pool_args *args, size_t pixel, size_t channel
 
 /* -------------------------------------------------------------------------------------------- binary ---- */
 
+/* In double, where one operation on floats is exact or nearly so. */
 static oracle_value binary_f32(const oct_binary_job *job, double a, double b)
 {
     double y = 0;

@@ -13,6 +13,7 @@ static size_t min_size(size_t a, size_t b) { return a < b ? a : b; }
 
 /* ------------------------------------------------------------------------------- whole convolutions ---- */
 
+/* One convolution through packing, row pointers and loops. The plain data is what the oracle reads. */
 typedef struct conv_case {
     const oct_kernels *kernels;
     const oct_gemm_entry *variants;
@@ -26,8 +27,10 @@ typedef struct conv_case {
     canary_area area;
 } conv_case;
 
+/* Elements of the input. */
 static size_t in_elements(const oct_conv_shape *s) { return s->batch * s->in_h * s->in_w * s->in_c; }
 
+/* Sizes along one axis; every window touches the padded image, some only its padding. */
 static void random_axis(size_t *in, size_t *out, size_t kernel, size_t stride, size_t dilation, size_t *pad)
 {
     const size_t reach = dilation * (kernel - 1) + 1, behind = test_below((uint32_t)reach);
@@ -38,6 +41,7 @@ static void random_axis(size_t *in, size_t *out, size_t kernel, size_t stride, s
     *out = (*in + *pad + behind - reach) / stride + 1;
 }
 
+/* Small, but with everything: batch, strides, dilation, lopsided padding, groups. */
 static oct_conv_shape random_conv(void)
 {
     oct_conv_shape s = {.batch = 1 + test_below(2), .kernel_h = 1 + test_below(3), .kernel_w = 1 + test_below(3),
@@ -125,6 +129,7 @@ static void run_units(const oct_gemm_job *job)
     }
 }
 
+/* Groups are products of their own: their rows begin a_offset further on, their columns n0 further right. */
 static void run_group(conv_case *c, size_t group)
 {
     const oct_conv_shape *s = &c->shape;
@@ -176,6 +181,7 @@ static void compare_conv(const conv_case *c, check_report *report)
     }
 }
 
+/* In the shape survives() wants. */
 static void call_conv(void *arg)
 {
     conv_case *c = arg;
@@ -183,6 +189,7 @@ static void call_conv(void *arg)
         run_group(c, g);
 }
 
+/* Data, memory, the call, the verdict. */
 static void judge_conv(conv_case *c, data_kind kind, check_report *report)
 {
     const oct_conv_shape *s = &c->shape;
@@ -215,6 +222,7 @@ static void judge_conv(conv_case *c, data_kind kind, check_report *report)
     free(c->w);
 }
 
+/* Settings of chance. */
 static conv_case make_case(const oct_kernels *kernels, bool u8s8, oct_conv_shape shape)
 {
     const size_t rows = test_below(6) ? 2 : 1;          /* now and then the one-row kernels, which must do any number of rows too */
@@ -222,6 +230,7 @@ static conv_case make_case(const oct_kernels *kernels, bool u8s8, oct_conv_shape
                        .variants = u8s8 ? oct_gemm_variants_u8s8(kernels, rows) : oct_gemm_variants_f32(kernels, rows)};
 }
 
+/* Everything at once, on every level. */
 static void convolutions(void)
 {
     for (size_t level = 0; tested_kernels(level); level++) {
@@ -279,6 +288,7 @@ static void longest_sums(void)
 
 /* ------------------------------------------------------------------------------------------ row pointers ---- */
 
+/* Every pointer against the definition, with signed arithmetic. */
 static void conv_rows(void)
 {
     for (int i = 0; i < 200; i++) {
@@ -300,6 +310,7 @@ static void conv_rows(void)
     }
 }
 
+/* A convolution is a plain product only if nothing at all is special about it. */
 static void is_matrix(void)
 {
     oct_conv_shape s = matrix_shape(9, 4, 5);
@@ -333,6 +344,7 @@ static struct {
     size_t tap_bytes, job_taps;
 } spy;
 
+/* Computes nothing; notes what it was asked for. */
 static void spy_kernel(const oct_tile *t)
 {
     const size_t at = (size_t)((const char *)t->e.out - spy.out), skipped = (size_t)((const char *)t->b - spy.b) / spy.tap_bytes;
@@ -356,6 +368,7 @@ static const oct_gemm_entry spy_mixed[] = {{spy_kernel, 7, 32, 1, OCT_ELEM_F32, 
                                            {spy_kernel, 12, 8, 1, OCT_ELEM_F32, OCT_ELEM_F32, "spy", 0},
                                            {NULL, 0, 0, 0, 0, 0, NULL, 0}};
 
+/* Forgets the last job and learns where the next one's memory is. */
 static void reset_spy(const oct_gemm_job *job)
 {
     memset(&spy, 0, sizeof spy);
@@ -433,6 +446,7 @@ static size_t pool_out(size_t in, size_t pad0, size_t pad1, size_t reach, size_t
     return out;
 }
 
+/* Windows as networks have them: pads shorter than the kernel. */
 static oct_pool_window random_window(void)
 {
     const bool ceil_mode = test_below(2);
@@ -457,6 +471,7 @@ static oct_pool_window random_window(void)
     return w;
 }
 
+/* Input and padding row between guard pages. */
 static void place_pool(oct_pool_args *args)
 {
     const oct_pool_window *w = &args->window;
@@ -472,6 +487,7 @@ static void place_pool(oct_pool_args *args)
     args->padding = args->average ? padding : NULL;
 }
 
+/* Every element against the window's definition. */
 static void compare_pool(const oct_pool_args *args, const canary_area *area)
 {
     const oct_pool_window *w = &args->window;
@@ -487,6 +503,7 @@ static void compare_pool(const oct_pool_args *args, const canary_area *area)
     }
 }
 
+/* The rows are done in two calls, the later ones first; scratch is exactly as long as was asked for. */
 static void one_pool(const oct_kernels *kernels, bool average, bool u8)
 {
     oct_pool_args args = {.kernels = kernels,
@@ -513,6 +530,7 @@ static void one_pool(const oct_kernels *kernels, bool average, bool u8)
     compare_pool(&args, &area);
 }
 
+/* Max and average, f32 and u8 by turns. */
 static void pools(void)
 {
     for (size_t level = 0; tested_kernels(level); level++)

@@ -9,6 +9,7 @@
 #include "kernel_check.h"
 #include "pack.h"
 
+/* Packing only looks at the tile. */
 static void no_kernel(const oct_tile *tile) { (void)tile; }
 
 /* Made-up lists of variants, so that the rule is tested on every machine. */
@@ -31,6 +32,7 @@ static void widths(const oct_gemm_entry *variants, size_t n, char *text, size_t 
         used += (size_t)snprintf(text + used, size - used, used ? " %u" : "%u", oct_panel_at(&packed, i).entry->nr);
 }
 
+/* The rule of pack.c by examples: both sides of every edge. */
 static void panel_widths(void)
 {
     static const struct {
@@ -126,6 +128,7 @@ static void packed_elements(const oct_gemm_entry *variants, size_t n, size_t tap
     CHECK_MSG(right, "%s: n %zu taps %zu k %zu", variants->name, n, taps, k);
 }
 
+/* Small shapes, all three element types, groups that k does not fill. */
 static void packing(void)
 {
     const oct_gemm_entry *lists[3] = {wide, pairs, floats};
@@ -133,6 +136,7 @@ static void packing(void)
         packed_elements(lists[i % 3], 1 + test_below(150), 1 + test_below(5), 1 + test_below(20));
 }
 
+/* The bound and its neighbours, for both signs; then what is no number. */
 static void provable(void)
 {
     int8_t *w = malloc(70000);
@@ -159,6 +163,7 @@ static void provable(void)
 
 /* ---------------------------------------------------------------------------------------------- dispatch ---- */
 
+/* What is listed, what is compiled and what the machine has must fit together. */
 static void levels(void)
 {
     CHECK(oct_isa_level_count() >= 6 && !strcmp(oct_isa_level_at(0)->name, "scalar"));
@@ -175,6 +180,7 @@ static void levels(void)
     }
 }
 
+/* A name is matched as a whole; scalar needs nothing, so no mask can take it away. */
 static void unknown_names(void)
 {
     CHECK(oct_kernels_get("", ~0u) == NULL && oct_kernels_get("avx", ~0u) == NULL);

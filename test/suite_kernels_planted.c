@@ -7,6 +7,7 @@
 
 #include "kernel_check.h"
 
+/* A family, the bug in words, and how it gets into a table. */
 typedef struct planted_bug {
     const char *family, *bug;
     void (*plant)(oct_kernels *table);
@@ -15,6 +16,7 @@ typedef struct planted_bug {
 static const oct_kernels *right;                        /* the scalar table */
 
 static volatile uint8_t sink;
+/* A read the compiler must not leave out. */
 static void read_byte(const void *at) { sink = *(const volatile uint8_t *)at; }
 
 static size_t out_size(const oct_epilogue *e) { return elem_bytes(e->out_elem); }
@@ -23,6 +25,7 @@ static size_t out_size(const oct_epilogue *e) { return elem_bytes(e->out_elem); 
 
 static const oct_gemm_entry *entry_of(const oct_tile *t) { return t->e.acc_bias ? right->gemm_u8s8 : right->gemm_f32; }
 
+/* A wrong lane in the last vector. */
 static void last_element_off(const oct_tile *t)
 {
     entry_of(t)->fn(t);
@@ -33,12 +36,14 @@ static void last_element_off(const oct_tile *t)
         *(float *)(void *)last = *(float *)(void *)last * 1.001f + 0.001f;
 }
 
+/* A store that is one element too wide. */
 static void writes_next_column(const oct_tile *t)
 {
     entry_of(t)->fn(t);
     memset((uint8_t *)t->e.out + t->n * out_size(&t->e), 0, 1);
 }
 
+/* Loads that run over the end of a row, and ... */
 static void reads_behind_row(const oct_tile *t)
 {
     entry_of(t)->fn(t);
@@ -46,18 +51,21 @@ static void reads_behind_row(const oct_tile *t)
     read_byte((const uint8_t *)t->a[(t->m - 1) * t->a_stride] + (t->a_offset + t->k) * size);
 }
 
+/* ... over its beginning. */
 static void reads_before_row(const oct_tile *t)
 {
     entry_of(t)->fn(t);
     read_byte((const uint8_t *)t->a[0] - 1);
 }
 
+/* Fetching the next tap's pointer too early. */
 static void reads_pointer_behind(const oct_tile *t)
 {
     entry_of(t)->fn(t);
     read_byte(t->a + (t->m - 1) * t->a_stride + t->taps);
 }
 
+/* Fetching the next weights too early. */
 static void reads_behind_panel(const oct_tile *t)
 {
     entry_of(t)->fn(t);
@@ -66,6 +74,7 @@ static void reads_behind_panel(const oct_tile *t)
     read_byte((const uint8_t *)t->b + (bytes + 63) / 64 * 64);
 }
 
+/* An input that is not used. */
 static void forgets_residual(const oct_tile *t)
 {
     oct_tile wrong = *t;
@@ -73,6 +82,7 @@ static void forgets_residual(const oct_tile *t)
     entry_of(t)->fn(&wrong);
 }
 
+/* A residual loaded for the panel's full width. */
 static void reads_residual_behind(const oct_tile *t)
 {
     entry_of(t)->fn(t);
@@ -80,6 +90,7 @@ static void reads_residual_behind(const oct_tile *t)
         read_byte((const uint8_t *)t->e.residual + ((t->m - 1) * t->e.residual_ld + t->n) * out_size(&t->e));
 }
 
+/* Right for one group, wrong for two. */
 static void forgets_offset(const oct_tile *t)
 {
     oct_tile wrong = *t;
@@ -87,6 +98,7 @@ static void forgets_offset(const oct_tile *t)
     entry_of(t)->fn(&wrong);
 }
 
+/* Right for matrices, wrong for convolutions. */
 static void forgets_last_tap(const oct_tile *t)
 {
     oct_tile wrong = *t;
@@ -94,6 +106,7 @@ static void forgets_last_tap(const oct_tile *t)
     entry_of(t)->fn(&wrong);
 }
 
+/* Right until a value reaches the limit. */
 static void forgets_clamp(const oct_tile *t)
 {
     oct_tile wrong = *t;
@@ -102,6 +115,7 @@ static void forgets_clamp(const oct_tile *t)
     entry_of(t)->fn(&wrong);
 }
 
+/* Right for layers without bias and zero point. */
 static void forgets_bias(const oct_tile *t)
 {
     static const float zeros[64];
@@ -148,6 +162,7 @@ static void one_element(const oct_tile *t, size_t r, size_t c, bool saturate, bo
                    : (uint8_t)oracle_requantize((double)x, t->e.out_zero, t->e.qlo, t->e.qhi);
 }
 
+/* The right answer first; then every u8 element without residual again, by one_element. */
 static void rewrite(const oct_tile *t, bool saturate, bool upwards)
 {
     right->gemm_u8s8[0].fn(t);
@@ -162,6 +177,7 @@ static void rewrites_rightly(const oct_tile *t) { rewrite(t, false, false); }
 static void saturates_pairs(const oct_tile *t) { rewrite(t, true, false); }
 static void rounds_ties_upwards(const oct_tile *t) { rewrite(t, false, true); }
 
+/* All bugs go into gemm and gemv, f32 and u8s8, unless they are about integers. */
 typedef struct gemm_bug {
     const char *name;
     oct_gemm_fn *fn;
@@ -178,6 +194,7 @@ static const gemm_bug gemm_bugs[] = {
     {"saturates_pairs", saturates_pairs, true},            {"rounds_ties_upwards", rounds_ties_upwards, true},
 };
 
+/* The checker must report a failure. */
 static void expect_caught(kernel_checker *check, const oct_kernels *table, const char *family, const char *bug)
 {
     check_report report = {0};
@@ -193,6 +210,7 @@ static oct_kernels gemm_table(oct_gemm_fn *fn)
     return table;
 }
 
+/* Each bug in each of the four lists; and the rewriting without a bug must pass, or it would prove nothing. */
 static void gemm(void)
 {
     right = oct_kernels_get("scalar", ~0u);
@@ -241,6 +259,7 @@ static bool depthwise_u8s8;                             /* which family is being
 
 static const oct_depthwise_entry *right_depthwise(void) { return depthwise_u8s8 ? right->depthwise_u8s8 : right->depthwise_f32; }
 
+/* u8: a padded tap as 0 instead of the zero point. f32: the image one pixel further left. */
 static void pads_with_nothing(const oct_depthwise_job *job, size_t begin, size_t end, void *scratch)
 {
     oct_depthwise_job wrong = *job;
@@ -252,16 +271,19 @@ static void pads_with_nothing(const oct_depthwise_job *job, size_t begin, size_t
     right_depthwise()->run(&wrong, begin, end, scratch);
 }
 
+/* Kernels that do two rows at a time, and the odd one: not done, ... */
 static void misses_last_row(const oct_depthwise_job *job, size_t begin, size_t end, void *scratch)
 {
     right_depthwise()->run(job, begin, end - (end > begin), scratch);
 }
 
+/* ... or done over the neighbour's. */
 static void begins_a_row_early(const oct_depthwise_job *job, size_t begin, size_t end, void *scratch)
 {
     right_depthwise()->run(job, begin - (begin > 0), end, scratch);
 }
 
+/* Vectors that run over the last pixel: loads, ... */
 static void reads_behind_image(const oct_depthwise_job *job, size_t begin, size_t end, void *scratch)
 {
     const oct_conv_shape *s = job->shape;
@@ -269,6 +291,7 @@ static void reads_behind_image(const oct_depthwise_job *job, size_t begin, size_
     read_byte((const uint8_t *)job->in + s->batch * s->in_h * s->in_w * s->in_c * (depthwise_u8s8 ? 1 : 4));
 }
 
+/* ... and stores. */
 static void writes_behind_output(const oct_depthwise_job *job, size_t begin, size_t end, void *scratch)
 {
     const oct_conv_shape *s = job->shape;
@@ -276,12 +299,14 @@ static void writes_behind_output(const oct_depthwise_job *job, size_t begin, siz
     ((uint8_t *)job->e.out)[s->batch * s->out_h * s->out_w * s->out_c * out_size(&job->e)] = 0;
 }
 
+/* scratch_bytes and run disagree. */
 static void uses_scratch_it_did_not_ask_for(const oct_depthwise_job *job, size_t begin, size_t end, void *scratch)
 {
     memset(scratch, 0, 64);
     right_depthwise()->run(job, begin, end, scratch);
 }
 
+/* A wrong lane in the ragged end of the channels. */
 static void last_channel_off(const oct_depthwise_job *job, size_t begin, size_t end, void *scratch)
 {
     right_depthwise()->run(job, begin, end, scratch);
@@ -312,6 +337,7 @@ static bool accepts_nothing(const oct_conv_shape *s)
     return false;
 }
 
+/* Each bug in both lists; and an entry that is never used must be noticed too. */
 static void depthwise(void)
 {
     right = oct_kernels_get("scalar", ~0u);
@@ -445,6 +471,7 @@ static const planted_bug small_bugs[] = {
     {"binary", "forgets the step", plant_binary},
 };
 
+/* One bug, sometimes two, for each of the other families. */
 static void elements(void)
 {
     right = oct_kernels_get("scalar", ~0u);
