@@ -96,8 +96,9 @@ const shell_result *shell_run(const char *format, ...)
     va_end(args);
     const char *out = shell_path("stdout"), *err = shell_path("stderr");
     snprintf(all, sizeof all,
-             "runner='%s'; octet=\"$runner %s/octet\"; examples=\"$runner %s/examples\"; { %s; } >%s 2>%s </dev/null",
-             runner ? runner : "", build, build, line, out, err);
+             "runner='%s'; octet=\"$runner %s/octet\"; bench=\"$runner %s/octet-bench\"; examples=\"$runner %s/examples\"; "
+             "{ %s; } >%s 2>%s </dev/null",
+             runner ? runner : "", build, build, build, line, out, err);
     const int status = system(all);
     /* sh itself reports a killed child as 128 + signal. */
     result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

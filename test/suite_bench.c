@@ -1,18 +1,15 @@
 /* The bench: its statistics against known answers, its shapes, its bounds, and the command as a user meets it. Nothing here asserts a speed. */
-#define _POSIX_C_SOURCE 200809L
 #include "harness.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "kernel_case.h"
 #include "measure.h"
 #include "octet_convert.h"
 #include "peak.h"
+#include "shell.h"
 #include "stats.h"
 
 static bool near(double a, double b) { return fabs(a - b) <= 1e-12 * (1 + fabs(b)); }
@@ -220,32 +217,11 @@ static void every_shape_has_a_kernel(void)
 
 /* --------------------------------------------------------------------------------------------- command ---- */
 
-/* Runs "octet-bench ARGUMENTS" (cross-built ones by $TEST_RUNNER, an emulator) and returns its exit code; at most size - 1 bytes of its output (with what it says on stderr) go to `text`. */
-static int run_bench(const char *arguments, char *text, size_t size)
-{
-    char command[512];
-    const char *runner = getenv("TEST_RUNNER");
-    snprintf(command, sizeof command, "%s %s/octet-bench %s 2>&1", runner ? runner : "", test_build_dir(), arguments);
-    FILE *pipe = popen(command, "r");
-    if (!pipe)
-        return -1;
-    size_t used = 0;
-    for (size_t got; used + 1 < size && (got = fread(text + used, 1, size - 1 - used, pipe)) > 0;)
-        used += got;
-    text[used] = '\0';
-    for (char rest[256]; fread(rest, 1, sizeof rest, pipe) > 0;)
-        continue;
-    const int status = pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 static void check_usage_error(const char *arguments)
 {
-    char text[1024];
-    const int code = run_bench(arguments, text, sizeof text);
-    CHECK_MSG(code == 2, "\"%s\" exits with %d: %s", arguments, code, text);
-    const char *newline = strchr(text, '\n');
-    CHECK_MSG(newline && newline[1] == '\0', "\"%s\" does not say one line: %s", arguments, text);
+    const shell_result *r = shell_run("$bench %s", arguments);
+    CHECK_MSG(r->status == 2, "\"%s\" exits with %d: %s", arguments, r->status, r->err);
+    CHECK_MSG(shell_is_line(r->err, "octet-bench") && r->out[0] == '\0', "\"%s\" does not say one line: %s", arguments, r->err);
 }
 
 static void wrong_arguments_exit_with_2(void)
@@ -266,10 +242,18 @@ static void wrong_arguments_exit_with_2(void)
                                         "demo one.oct two.oct"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0] && !test_failed(); i++)
         check_usage_error(wrong[i]);
-    char text[2048];
-    CHECK(run_bench("help", text, sizeof text) == 0 && strstr(text, "kernels"));
-    CHECK(run_bench("models --help", text, sizeof text) == 0 && strstr(text, "--layers"));
-    CHECK(run_bench("models no_such_file.oct", text, sizeof text) == 1 && strstr(text, "no_such_file.oct"));
+}
+
+static void help_and_missing_files(void)
+{
+    const shell_result *r = shell_run("$bench help");
+    CHECK(r->status == 0 && strstr(r->out, "kernels"));
+    r = shell_run("$bench models --help");
+    CHECK(r->status == 0 && strstr(r->out, "--layers"));
+    r = shell_run("$bench models no_such_file.oct");
+    CHECK(r->status == 1 && shell_is_line(r->err, "octet-bench models: ") && strstr(r->err, "no_such_file.oct"));
+    r = shell_run("$bench peak --json /no/such/folder/x.json");
+    CHECK(r->status == 1 && strstr(r->err, "/no/such/folder/x.json"));
 }
 
 static bool save_small_model(const char *path)
@@ -291,6 +275,7 @@ static bool save_small_model(const char *path)
 
 static void check_keys(const char *text, const char *const *keys)
 {
+    CHECK(shell_is_json(text));
     for (; *keys; keys++) {
         char quoted[64];
         snprintf(quoted, sizeof quoted, "\"%s\":", *keys);
@@ -298,52 +283,47 @@ static void check_keys(const char *text, const char *const *keys)
     }
 }
 
-/* Every '{' and '[' outside strings is closed by its own kind. */
-static bool balanced(const char *text)
-{
-    char open[64];
-    int depth = 0;
-    bool quoted = false;
-    for (; *text; text++) {
-        if (*text == '"')
-            quoted = !quoted;
-        if (*text == '\\')
-            text++;
-        else if (!quoted && strchr("{[", *text) && depth < 64)
-            open[depth++] = *text;
-        else if (!quoted && strchr("}]", *text) && (depth == 0 || open[--depth] != (*text == '}' ? '{' : '[')))
-            return false;
-    }
-    return depth == 0 && !quoted;
-}
+static const char *const machine_keys[] = {"octet", "schema", "machine", "cpu", "cores", "isas", "peaks", "f32_gflops", "u8s8_gops",
+                                           "bandwidth_gbs", "l1", "l2", "l3", "dram", NULL};
 
 static void models_write_the_schema(void)
 {
-    static char text[1 << 18];
-    char path[128], arguments[320];
-    snprintf(path, sizeof path, "%s/test_bench_%ld.oct", test_build_dir(), (long)getpid());
+    const char *path = shell_path("small.oct");
     CHECK_MSG(save_small_model(path), "%s: %s", path, test_last_error());
-    snprintf(arguments, sizeof arguments, "models %s %s --seconds 0.02 --json -", path, path);
-    const int code = run_bench(arguments, text, sizeof text);
-    remove(path);
-    CHECK_MSG(code == 0, "exit code %d: %.300s", code, text);
-    CHECK(balanced(text));
-    check_keys(text, (const char *const[]){"octet", "schema", "machine", "cpu", "cores", "isas", "peaks", "f32_gflops", "u8s8_gops",
-                                           "bandwidth_gbs", "l1", "l2", "l3", "dram", "models", "model", "scheme", "isa", "threads", "median_ms",
-                                           "p5_ms", "p95_ms", "first_ms", "cold_ms", "arena_bytes", "weight_bytes", "percent_of_peak", "layers",
-                                           "pairs", NULL});
-    CHECK(strstr(text, "\"scheme\": \"f32\"") && strstr(text, "\"name\": \"conv\""));
+    const shell_result *r = shell_run("$bench models %s %s --seconds 0.02 --json -", path, path);
+    CHECK_MSG(r->status == 0, "exit code %d: %s", r->status, r->err);
+    check_keys(r->out, machine_keys);
+    check_keys(r->out, (const char *const[]){"models", "model", "scheme", "isa", "threads", "median_ms", "p5_ms", "p95_ms", "first_ms", "cold_ms",
+                                             "arena_bytes", "weight_bytes", "percent_of_peak", "layers", "pairs", NULL});
+    CHECK(strstr(r->out, "\"scheme\": \"f32\"") && strstr(r->out, "\"name\": \"conv\""));
+    CHECK(near(shell_json_number(r->out, "weight_bytes"), 8 * 9 * 3 * 4));
+    CHECK(near(shell_json_number(r->out, "schema"), 1));
+}
+
+/* A float model and its quantized twin are a pair; the demo's data are in the tree. */
+static void a_pair_has_a_speedup(void)
+{
+    if (!shell_has_octet())
+        return;
+    const char *f32 = shell_path("digits.oct"), *int8 = shell_path("digits.int8.oct");
+    const shell_result *r = shell_run("$octet import demo/digits.onnx -o %s && $octet quantize %s --calib demo/digits_calib.u8 --scale 1/255 "
+                                      "--samples 20 -o %s >&2 && $bench models %s %s --seconds 0.02 --json -", f32, f32, int8, f32, int8);
+    CHECK_MSG(r->status == 0, "exit code %d: %s", r->status, r->err);
+    const char *json = strchr(r->out, '{'), *pairs = json ? strstr(json, "\"pairs\"") : NULL;
+    CHECK(pairs != NULL);
+    const double speedup = shell_json_number(pairs, "speedup"), lo = shell_json_number(pairs, "lo"), hi = shell_json_number(pairs, "hi");
+    CHECK_MSG(lo > 0 && lo <= speedup && speedup <= hi, "%g in %g .. %g", speedup, lo, hi);
+    CHECK(strstr(pairs, "\"scheme\": \"int8-static\"") && strstr(pairs, "\"baseline\": \"digits\""));
 }
 
 static void kernels_write_the_schema(void)
 {
-    static char text[1 << 16];
-    const int code = run_bench("kernels --filter mobilenet_v1.block13.depthwise --seconds 0.01 --json -", text, sizeof text);
-    CHECK_MSG(code == 0, "exit code %d: %.300s", code, text);
-    CHECK(balanced(text));
-    check_keys(text, (const char *const[]){"kernels", "name", "kernel", "dtype", "algo", "isa", "threads", "shape", "m", "n", "k", "median_us", "p5_us",
-                                           "p95_us", "gops", "percent_of_peak", "bound", "kernel_pairs", "speedup", "lo", "hi", NULL});
-    CHECK(strstr(text, "\"dtype\": \"f32\"") && strstr(text, "\"dtype\": \"u8s8\""));
+    const shell_result *r = shell_run("$bench kernels --filter mobilenet_v1.block13.depthwise --seconds 0.01 --json -");
+    CHECK_MSG(r->status == 0, "exit code %d: %s", r->status, r->err);
+    check_keys(r->out, machine_keys);
+    check_keys(r->out, (const char *const[]){"kernels", "name", "kernel", "dtype", "algo", "isa", "threads", "shape", "m", "n", "k", "median_us", "p5_us",
+                                             "p95_us", "gops", "percent_of_peak", "bound", "kernel_pairs", "speedup", "lo", "hi", NULL});
+    CHECK(strstr(r->out, "\"dtype\": \"f32\"") && strstr(r->out, "\"dtype\": \"u8s8\""));
 }
 
 static const test_case cases[] = {
@@ -357,6 +337,8 @@ static const test_case cases[] = {
     {"shapes_are_those_of_the_networks", shapes_are_those_of_the_networks},
     {"every_shape_has_a_kernel", every_shape_has_a_kernel},
     {"wrong_arguments_exit_with_2", wrong_arguments_exit_with_2},
+    {"help_and_missing_files", help_and_missing_files},
+    {"a_pair_has_a_speedup", a_pair_has_a_speedup},
     {"models_write_the_schema", models_write_the_schema},
     {"kernels_write_the_schema", kernels_write_the_schema},
 };
