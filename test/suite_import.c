@@ -1,6 +1,5 @@
 /* Import of good files: every operator family as a one-node model, then whole models. What comes out is compared by its operators
  * and shapes (numbers are compared in suite_import_numbers.c). */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -290,6 +289,37 @@ static void arithmetic_on_shapes(void)
     check_target(&b, "2x4x3");
 }
 
+/* What PyTorch writes for x.expand(n, -1, 4), -1 meaning "as it is": Where(Equal(shape, -1), ones, shape) in front of an Expand;
+ * and a double in front of a Cast. */
+static void expand_of_minus_one(void)
+{
+    onnx_builder b;
+    oct_graph *graph = NULL;
+    onnx_begin(&b, 13);
+    onnx_input(&b, "x", "1,3,1");
+    onnx_ints(&b, "want", "2,-1,4");
+    onnx_ints(&b, "rank", "3");
+    onnx_ints(&b, "minus", "-1");
+    const int64_t one = 1;
+    onnx_bytes tensor = onnx_tensor("", ONNX_INT64, "1", &one, sizeof one), value = onnx_tensor_attribute("value", &tensor);
+    onnx_node_with(&b, "", "", "ConstantOfShape", "rank", "ones", &value);
+    onnx_node(&b, "Equal", "want minus", "keep", "");
+    onnx_node(&b, "Where", "keep ones want", "shape", "");
+    onnx_node(&b, "Expand", "x shape", "e", "");
+    const double half = 0.5;
+    tensor = onnx_tensor("", ONNX_DOUBLE, "", &half, sizeof half);
+    value = onnx_tensor_attribute("value", &tensor);
+    onnx_node_with(&b, "", "", "Constant", "", "double", &value);
+    onnx_node(&b, "Cast", "double", "float", "to=1");
+    onnx_node(&b, "Mul", "e float", "y", "");
+    onnx_output(&b, "y");
+    onnx_bytes model = onnx_end(&b);
+    CHECK_OK(import_bytes(&model, NULL, &graph));
+    CHECK_MSG(!strcmp(graph_ops(graph), "mul mul") && !strcmp(output_shape(graph, 0), "2x3x4"), "%s", output_shape(graph, 0));
+    CHECK(*(const float *)graph->values[graph->nodes[1].in[1]].data == 0.5f);
+    oct_graph_free(graph);
+}
+
 /* A weight that is computed from initializers is as good as one. */
 static void computed_weights(void)
 {
@@ -468,6 +498,7 @@ static const test_case cases[] = {
     {"layouts", layouts},
     {"integer_chains", integer_chains},
     {"arithmetic_on_shapes", arithmetic_on_shapes},
+    {"expand_of_minus_one", expand_of_minus_one},
     {"computed_weights", computed_weights},
     {"conv_weights_are_turned", conv_weights_are_turned},
     {"batchnorm_factors", batchnorm_factors},

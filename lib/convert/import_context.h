@@ -29,6 +29,7 @@ typedef struct oct_import_row {
     oct_status (*lower)(oct_import *im);
     int variant;              /* for handlers that serve several rows: an oct_fn, oct_binary_fn, ... */
     bool shape_only;          /* looks at its input's shape, not at its elements */
+    bool takes_double;        /* Cast: double constants, which exporters write in front of it */
 } oct_import_row;
 
 typedef struct oct_import_table {
@@ -44,6 +45,7 @@ typedef struct oct_import_symbol {
     int value;         /* of the graph; OCT_NONE until it is there */
     int initializer;   /* its number in the model, or OCT_NONE */
     bool is_input, is_computed;
+    bool is_double;    /* a constant of type double (held as f32), which only Cast may take */
     bool wanted;       /* somebody needs it to be a constant */
     int uses;
 } oct_import_symbol;

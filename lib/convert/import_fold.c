@@ -180,6 +180,57 @@ static oct_status fold_binary(const oct_value *a, const oct_value *b, const oct_
     return OCT_OK;
 }
 
+/* Equal and Where walk up to three operands and copy or compare whole elements. */
+static oct_status walk(oct_import *im, const char *suffix, const int *in, int in_count, int *out)
+{
+    const oct_graph *graph = im->graph;
+    const oct_value *last = &graph->values[in[in_count - 1]], *before = &graph->values[in[in_count - 2]];
+    const oct_dtype dtype = in_count == 2 ? OCT_S64 : last->dtype;
+    const size_t size = oct_dtype_size(last->dtype);
+    oct_shape shape = {0};
+    cursor from[3];
+    int64_t digits[OCT_MAX_RANK] = {0};
+    if (last->dtype != before->dtype)
+        return oct_fail(OCT_ERR_FORMAT, "its inputs are of different types");
+    for (int i = 0; i < in_count; i++)
+        if (!oct_shape_broadcast(&graph->values[in[i]].shape, &shape, &shape) || !oct_onnx_shape_is_sane(&shape))
+            return oct_fail(OCT_ERR_FORMAT, "its inputs cannot be broadcast");
+    for (int i = 0; i < in_count; i++)
+        from[i] = broadcast_cursor(&graph->values[in[i]].shape, &shape);
+    const size_t elements = (size_t)oct_shape_elements(&shape), bytes = elements * oct_dtype_size(dtype);
+    OCT_TRY(oct_import_spend(im, bytes));
+    char *data = oct_alloc(bytes, 1);
+    if (!data)
+        return oct_fail_memory(bytes);
+    for (size_t e = 0; e < elements; e++, advance(&shape, digits, from, in_count)) {
+        const char *a = (const char *)before->data + (size_t)from[in_count - 2].at * size;
+        const char *b = (const char *)last->data + (size_t)from[in_count - 1].at * size;
+        if (in_count == 3)
+            memcpy(data + e * size, ((const int64_t *)graph->values[in[0]].data)[from[0].at] ? a : b, size);
+        else
+            ((int64_t *)(void *)data)[e] = last->dtype == OCT_F32
+                                               ? *(const float *)(const void *)a == *(const float *)(const void *)b
+                                               : memcmp(a, b, size) == 0;
+    }
+    const oct_status status = oct_import_constant(im, suffix, dtype, &shape, data, out);
+    oct_free(data);
+    return status;
+}
+
+oct_status oct_import_fold_equal(oct_import *im, const char *suffix, int a, int b, int *out)
+{
+    const int in[2] = {a, b};
+    return walk(im, suffix, in, 2, out);
+}
+
+oct_status oct_import_fold_where(oct_import *im, const char *suffix, int condition, int a, int b, int *out)
+{
+    const int in[3] = {condition, a, b};
+    if (oct_import_dtype(im, condition) != OCT_S64)
+        return oct_fail(OCT_ERR_FORMAT, "its condition is no bool");
+    return walk(im, suffix, in, 3, out);
+}
+
 static oct_status fold_unary(const oct_value *x, const oct_attrs *attrs, void *out)
 {
     const int64_t elements = oct_shape_elements(&x->shape);

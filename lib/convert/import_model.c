@@ -345,6 +345,7 @@ static oct_status parse_opset(const parser *p, const oct_pb_field *opset)
     const char *domain = "";
     int64_t version = 0;
     OCT_TRY(oct_pb_bytes(p->file, opset, "ModelProto.opset_import", &body));
+    p->model->has_opsets = true;
     oct_pb_reader reader = oct_pb_open(p->file, body);
     oct_pb_field field;
     do {

@@ -53,6 +53,7 @@ typedef struct oct_onnx_info {
 typedef struct oct_onnx_model {
     oct_arena arena;
     int64_t opset;           /* of the standard domain; 0 if the file does not say */
+    bool has_opsets;         /* of any domain */
     bool has_graph, has_functions;
     oct_onnx_node *nodes; int node_count;
     oct_onnx_tensor *initializers; int *initializer_symbols, initializer_count;

@@ -81,7 +81,10 @@ static oct_status refuse_operator(const oct_import *im, int since)
 static oct_status check_domain(const oct_import *im)
 {
     const char *domain = im->node->domain;
-    if (!*domain || !strcmp(domain, "ai.onnx"))
+    const bool standard = !*domain || !strcmp(domain, "ai.onnx");
+    if (standard && im->model.opset == 0)
+        return oct_fail(OCT_ERR_FORMAT, "the model does not say which opset its operators are of");
+    if (standard)
         return OCT_OK;
     return oct_fail(OCT_ERR_UNSUPPORTED, "the operator's domain \"%s\" is not supported; only ONNX's own operators are%s", domain,
                     im->model.has_functions ? " (the file's functions must be inlined first)" : "");
@@ -233,7 +236,7 @@ oct_status oct_import_add_tensor(oct_import *im, const char *name, const oct_onn
     oct_dtype dtype;
     void *data;
     if (tensor->type != OCT_ONNX_FLOAT && tensor->type != OCT_ONNX_INT64 && tensor->type != OCT_ONNX_INT32 &&
-        tensor->type != OCT_ONNX_BOOL)
+        tensor->type != OCT_ONNX_BOOL && tensor->type != OCT_ONNX_DOUBLE)
         return oct_fail(OCT_ERR_UNSUPPORTED, "the constant \"%s\" is of type %s; supported are float, int64, int32, bool", name,
                         oct_onnx_type_name(tensor->type));
     OCT_TRY(oct_onnx_tensor_decode(im->file, tensor, im->folder, &dtype, &data));
@@ -344,6 +347,7 @@ static oct_status resolve(oct_import *im, int number, int *value)
     oct_import_symbol *symbol = &im->symbols[number];
     if (symbol->value == OCT_NONE && symbol->initializer != OCT_NONE) {
         const oct_onnx_tensor *tensor = &im->model.initializers[symbol->initializer];
+        symbol->is_double = tensor->type == OCT_ONNX_DOUBLE;
         OCT_TRY(oct_import_add_tensor(im, symbol_name(im, number), tensor, &symbol->value));
     }
     *value = symbol->value;
@@ -371,6 +375,9 @@ static oct_status resolve_inputs(oct_import *im)
         if (im->node->in[i] == OCT_NO_SYMBOL)
             continue;
         OCT_TRY(resolve(im, im->node->in[i], &im->in[i]));
+        if (im->symbols[im->node->in[i]].is_double && !im->row->takes_double)
+            return oct_fail(OCT_ERR_UNSUPPORTED, "the constant \"%s\" is of type double; supported are float, int64, int32, bool",
+                            symbol_name(im, im->node->in[i]));
         if (i < 32 && (im->row->constants >> i & 1) && !oct_import_is_constant(im, im->in[i]))
             return oct_fail(OCT_ERR_UNSUPPORTED,
                             "input %d (\"%s\") must be a constant: an initializer, or computed from constants only", i,
@@ -483,9 +490,9 @@ static oct_status check_model(const oct_import *im)
     const char *file = im->file->name;
     if (!m->has_graph)
         return oct_fail(OCT_ERR_FORMAT, "%s: no ONNX model: there is no graph in it", file);
-    if (m->opset == 0)
+    if (!m->has_opsets)
         return oct_fail(OCT_ERR_FORMAT, "%s: the model does not say which opset its operators are of", file);
-    if (m->opset < OLDEST_OPSET || m->opset > NEWEST_OPSET)
+    if (m->opset < 0 || m->opset > NEWEST_OPSET)
         return oct_fail(OCT_ERR_UNSUPPORTED, "%s: opset %lld is not supported; opsets 7 to %d are", file, (long long)m->opset,
                         NEWEST_OPSET);
     if (m->output_count == 0)

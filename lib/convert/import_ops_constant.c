@@ -49,6 +49,8 @@ static oct_status tensor_attr(oct_import *im, const oct_onnx_attr *attr, int *va
 {
     oct_onnx_tensor tensor;
     OCT_TRY(oct_onnx_tensor_parse(&im->model.arena, im->file, attr->tensor, &tensor));
+    if (im->node->out[0] != OCT_NO_SYMBOL)
+        im->symbols[im->node->out[0]].is_double = tensor.type == OCT_ONNX_DOUBLE;
     return oct_import_add_tensor(im, im->name, &tensor, value);
 }
 
@@ -248,6 +250,25 @@ static oct_status lower_rounding(oct_import *im)
     return status;
 }
 
+/* --------------------------------------------------------------------------------------- Equal and Where ---- */
+
+/* Exporters put them between a shape that may hold -1 and an Expand. */
+static oct_status lower_equal(oct_import *im)
+{
+    int y;
+    OCT_TRY(oct_import_fold_equal(im, "", im->in[0], im->in[1], &y));
+    oct_import_set_output(im, 0, y);
+    return OCT_OK;
+}
+
+static oct_status lower_where(oct_import *im)
+{
+    int y;
+    OCT_TRY(oct_import_fold_where(im, "", im->in[0], im->in[1], im->in[2], &y));
+    oct_import_set_output(im, 0, y);
+    return OCT_OK;
+}
+
 /* ------------------------------------------------------------------------------------------------- table ---- */
 
 #define ROUNDING .min_in = 1, .max_in = 1, .max_out = 1, .constants = 1, .attributes = "", .lower = lower_rounding
@@ -255,16 +276,41 @@ static oct_status lower_rounding(oct_import *im)
 
 static const oct_import_row rows[] = {
     {.op = "Constant", .since = 1, .max_out = 1, .attributes = "value:t", .lower = lower_constant},
-    {.op = "Constant", .since = 12, .max_out = 1, .attributes = "value:t value_float:f value_floats:F value_int:i value_ints:I",
+    {.op = "Constant",
+     .since = 12,
+     .max_out = 1,
+     .attributes = "value:t value_float:f value_floats:F value_int:i value_ints:I",
      .lower = lower_constant},
-    {.op = "ConstantOfShape", .since = 9, .min_in = 1, .max_in = 1, .max_out = 1, .constants = 1, .attributes = "value:t",
+    {.op = "ConstantOfShape",
+     .since = 9,
+     .min_in = 1,
+     .max_in = 1,
+     .max_out = 1,
+     .constants = 1,
+     .attributes = "value:t",
      .lower = lower_constant_of_shape},
     {.op = "Shape", .since = 1, OF_SHAPE, .attributes = "", .lower = lower_shape},
     {.op = "Shape", .since = 15, OF_SHAPE, .attributes = "start:i end:i", .lower = lower_shape},
     {.op = "Size", .since = 1, OF_SHAPE, .attributes = "", .lower = lower_size},
     {.op = "Range", .since = 11, .min_in = 3, .max_in = 3, .max_out = 1, .constants = 7, .attributes = "", .lower = lower_range},
-    {.op = "Cast", .since = 6, .min_in = 1, .max_in = 1, .max_out = 1, .attributes = "to:i", .lower = lower_cast},
-    {.op = "Cast", .since = 19, .min_in = 1, .max_in = 1, .max_out = 1, .attributes = "to:i saturate:i", .lower = lower_cast},
+    {.op = "Cast",
+     .since = 6,
+     .min_in = 1,
+     .max_in = 1,
+     .max_out = 1,
+     .attributes = "to:i",
+     .lower = lower_cast,
+     .takes_double = true},
+    {.op = "Cast",
+     .since = 19,
+     .min_in = 1,
+     .max_in = 1,
+     .max_out = 1,
+     .attributes = "to:i saturate:i",
+     .lower = lower_cast,
+     .takes_double = true},
+    {.op = "Equal", .since = 7, .min_in = 2, .max_in = 2, .max_out = 1, .constants = 3, .attributes = "", .lower = lower_equal},
+    {.op = "Where", .since = 9, .min_in = 3, .max_in = 3, .max_out = 1, .constants = 7, .attributes = "", .lower = lower_where},
     {.op = "Floor", .since = 6, ROUNDING, .variant = ROUND_DOWN},
     {.op = "Ceil", .since = 6, ROUNDING, .variant = ROUND_UP},
     {.op = "Round", .since = 11, ROUNDING, .variant = ROUND_EVEN},

@@ -49,26 +49,27 @@ static void pad_same(window *w, const int64_t *size, bool upper)
     }
 }
 
-/* *automatic: auto_pad has decided the padding, so the number of windows too (no ceil_mode). */
-static oct_status read_padding(const oct_import *im, const int64_t *size, window *w, bool *automatic)
+/* *same: SAME has decided the number of windows, so ceil_mode has no say. */
+static oct_status read_padding(const oct_import *im, const int64_t *size, window *w, bool *same)
 {
     const char *mode = oct_import_string(im, "auto_pad", "NOTSET");
+    const bool automatic = strcmp(mode, "NOTSET") != 0;
     int64_t pads[6];
     OCT_TRY(read_list(im, "pads", 2 * w->axes, 0, 0, pads));
-    *automatic = strcmp(mode, "NOTSET") != 0;
+    *same = !strcmp(mode, "SAME_UPPER") || !strcmp(mode, "SAME_LOWER");
     for (int i = 0; i < w->axes; i++) {   /* all begins, then all ends */
-        w->begin[i] = *automatic ? 0 : pads[i];
-        w->end[i] = *automatic ? 0 : pads[w->axes + i];
+        w->begin[i] = automatic ? 0 : pads[i];
+        w->end[i] = automatic ? 0 : pads[w->axes + i];
     }
-    if (!strcmp(mode, "SAME_UPPER") || !strcmp(mode, "SAME_LOWER"))
+    if (*same)
         pad_same(w, size, mode[5] == 'U');
-    else if (*automatic && strcmp(mode, "VALID") != 0)
+    else if (automatic && strcmp(mode, "VALID") != 0)
         return oct_fail(OCT_ERR_FORMAT, "auto_pad \"%s\"; supported are NOTSET, SAME_UPPER, SAME_LOWER, VALID", mode);
     return OCT_OK;
 }
 
 /* `shape` is the input's; `kernel` the size its weights have, or NULL where the attribute must say it. */
-static oct_status read_window(const oct_import *im, const oct_shape *shape, const int64_t *kernel, window *w, bool *automatic)
+static oct_status read_window(const oct_import *im, const oct_shape *shape, const int64_t *kernel, window *w, bool *same)
 {
     *w = (window){.axes = shape->rank - 2};
     if (!kernel && !oct_import_attr(im, "kernel_shape"))
@@ -84,7 +85,7 @@ static oct_status read_window(const oct_import *im, const oct_shape *shape, cons
             return oct_fail(OCT_ERR_UNSUPPORTED, "a kernel of %lld; supported are 1 to %d", (long long)kernel[i], MAX_WINDOW);
         w->kernel[i] = kernel[i];
     }
-    return read_padding(im, shape->dims + 2, w, automatic);
+    return read_padding(im, shape->dims + 2, w, same);
 }
 
 /* Axis `axis` of a window as axis `i` (0 or 1) of a graph node's; the graph's attributes are zero or what was there before. */
@@ -143,9 +144,9 @@ static oct_status lower_conv(oct_import *im)
     const oct_shape x = oct_import_shape(im, im->in[0]), w = oct_import_shape(im, im->in[1]);
     const int64_t groups = oct_import_int(im, "group", 1);
     window win;
-    bool automatic;
+    bool same;
     OCT_TRY(check_conv(&x, &w, groups));
-    OCT_TRY(read_window(im, &x, w.dims + 2, &win, &automatic));
+    OCT_TRY(read_window(im, &x, w.dims + 2, &win, &same));
     oct_pool_attrs planar = {0};
     set_axis(&planar, 0, &win, win.axes - 2);
     set_axis(&planar, 1, &win, win.axes - 1);
@@ -204,14 +205,14 @@ static oct_status lower_pool(oct_import *im)
     char text[OCT_SHAPE_TEXT];
     int y;
     window w;
-    bool automatic, ceil_mode, count_padding;
+    bool same, ceil_mode, count_padding;
     if (shape.rank < 3 || shape.rank > 5)
         return oct_fail(OCT_ERR_UNSUPPORTED, "an input of %s; supported are pools over 1, 2 or 3 axes",
                         oct_shape_text(&shape, text, sizeof text));
-    OCT_TRY(read_window(im, &shape, NULL, &w, &automatic));
+    OCT_TRY(read_window(im, &shape, NULL, &w, &same));
     OCT_TRY(oct_import_flag(im, "ceil_mode", false, &ceil_mode));
     OCT_TRY(oct_import_flag(im, "count_include_pad", false, &count_padding));
-    oct_pool_attrs pool = {.ceil_mode = ceil_mode && !automatic, .count_include_pad = count_padding};
+    oct_pool_attrs pool = {.ceil_mode = ceil_mode && !same, .count_include_pad = count_padding};
     if (shape.rank == 5) {
         OCT_TRY(emit_pool_3d(im, &w, pool, im->in[0], &y));
     } else {

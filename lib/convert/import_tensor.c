@@ -99,7 +99,8 @@ typedef struct storage {
 static const storage storages[] = {
     {OCT_ONNX_FLOAT, OCT_F32, 4, FLOAT_DATA, OCT_PB_FIXED32}, {OCT_ONNX_INT64, OCT_S64, 8, INT64_DATA, OCT_PB_VARINT},
     {OCT_ONNX_INT32, OCT_S32, 4, INT32_DATA, OCT_PB_VARINT},  {OCT_ONNX_UINT8, OCT_U8, 1, INT32_DATA, OCT_PB_VARINT},
-    {OCT_ONNX_INT8, OCT_S8, 1, INT32_DATA, OCT_PB_VARINT},    {OCT_ONNX_BOOL, OCT_U8, 1, INT32_DATA, OCT_PB_VARINT},
+    {OCT_ONNX_INT8, OCT_S8, 1, INT32_DATA, OCT_PB_VARINT},    {OCT_ONNX_DOUBLE, OCT_F32, 8, DOUBLE_DATA, OCT_PB_FIXED64},
+    {OCT_ONNX_BOOL, OCT_U8, 1, INT32_DATA, OCT_PB_VARINT},
 };
 
 static const storage *storage_of(int64_t type)
@@ -282,10 +283,23 @@ static void store(void *data, size_t i, oct_dtype dtype, uint64_t bits)
     }
 }
 
+/* The bits of a double as those of the nearest float. */
+static uint64_t narrow(uint64_t bits)
+{
+    double number;
+    uint32_t low;
+    memcpy(&number, &bits, sizeof number);
+    const float near = (float)number;
+    memcpy(&low, &near, sizeof low);
+    return low;
+}
+
 static void decode_raw(const uint8_t *bytes, const storage *how, size_t elements, void *data)
 {
-    for (size_t i = 0; i < elements; i++)
-        store(data, i, how->dtype, load_little_endian(bytes + i * how->raw_bytes, how->raw_bytes));
+    for (size_t i = 0; i < elements; i++) {
+        const uint64_t bits = load_little_endian(bytes + i * how->raw_bytes, how->raw_bytes);
+        store(data, i, how->dtype, how->type == OCT_ONNX_DOUBLE ? narrow(bits) : bits);
+    }
 }
 
 static oct_status decode_list(const oct_pb_file *file, const oct_onnx_tensor *tensor, const storage *how, void *data)
@@ -297,7 +311,7 @@ static oct_status decode_list(const oct_pb_file *file, const oct_onnx_tensor *te
         OCT_TRY(oct_pb_list_next(&list, &bits, &more));
         if (!more)
             return oct_fail(OCT_ERR_FORMAT, "tensor \"%s\" is cut short", tensor->name);
-        store(data, i, how->dtype, bits);
+        store(data, i, how->dtype, how->type == OCT_ONNX_DOUBLE ? narrow(bits) : bits);
     }
     return OCT_OK;
 }
@@ -348,9 +362,9 @@ static oct_status read_tensor(oct_arena *arena, const oct_pb_file *file, const c
 {
     oct_onnx_tensor parsed;
     OCT_TRY(oct_onnx_tensor_parse(arena, file, (oct_pb_span){0, file->size}, &parsed));
-    if (parsed.type == OCT_ONNX_BOOL)
-        return oct_fail(OCT_ERR_UNSUPPORTED, "%s: tensor \"%s\" is of type bool; supported are float, int64, int32, int8, uint8",
-                        file->name, parsed.name);
+    if (parsed.type == OCT_ONNX_BOOL || parsed.type == OCT_ONNX_DOUBLE)
+        return oct_fail(OCT_ERR_UNSUPPORTED, "%s: tensor \"%s\" is of type %s; supported are float, int64, int32, int8, uint8",
+                        file->name, parsed.name, oct_onnx_type_name(parsed.type));
     const oct_status status = oct_onnx_tensor_decode(file, &parsed, folder, &tensor->dtype, &tensor->data);
     if (status != OCT_OK)
         return oct_fail_in(status, "%s", file->name);

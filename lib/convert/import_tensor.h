@@ -12,7 +12,8 @@ typedef enum oct_onnx_type {
     OCT_ONNX_INT8 = 3,
     OCT_ONNX_INT32 = 6,
     OCT_ONNX_INT64 = 7,
-    OCT_ONNX_BOOL = 9
+    OCT_ONNX_BOOL = 9,
+    OCT_ONNX_DOUBLE = 11
 } oct_onnx_type;
 
 /* "float", "int64", "float16", ...; "unknown type" for a number that is none. */
@@ -51,12 +52,12 @@ typedef struct oct_onnx_tensor {
 /* Are there at most 2^40 elements, zero dimensions counted as ones? Then no product of some of the dimensions overflows. */
 bool oct_onnx_shape_is_sane(const oct_shape *shape);
 
-/* Reads a TensorProto. For the five types above it also checks that there are as many elements as the dimensions say, unless
+/* Reads a TensorProto. For the types above it also checks that there are as many elements as the dimensions say, unless
  * they lie in a side file. Names and lists live in the arena. */
 oct_status oct_onnx_tensor_parse(oct_arena *arena, const oct_pb_file *file, oct_pb_span body, oct_onnx_tensor *tensor);
 
-/* Decodes into fresh memory (oct_free). bool becomes u8; other types than the six above are UNSUPPORTED. `folder` is where side
- * files may lie; NULL allows none. Memory is asked for only after the bytes have been seen to be there. */
+/* Decodes into fresh memory (oct_free). bool becomes u8, double f32; other types than those above are UNSUPPORTED. `folder` is
+ * where side files may lie; NULL allows none. Memory is asked for only after the bytes have been seen to be there. */
 oct_status oct_onnx_tensor_decode(const oct_pb_file *file, const oct_onnx_tensor *tensor, const char *folder, oct_dtype *dtype,
                                   void **data);
 
