@@ -24,7 +24,7 @@
 
 /* ------------------------------------------------------------------------------------------------- roles ---- */
 
-/* Constants beyond this are not squeezed into 8 bits; with scales below it no product of three overflows a double. */
+/* Numbers beyond this are not squeezed into 8 bits: quantize_scales.c has a largest scale. */
 #define MAX_REAL 1e30f
 
 static bool all_reasonable(const oct_graph *graph, int value)
@@ -37,11 +37,12 @@ static bool all_reasonable(const oct_graph *graph, int value)
     return data != NULL;
 }
 
-/* A variable whose range is known. */
+/* A variable whose range is known and of a reasonable size. */
 static bool has_range(const oct_quant_plan *plan, int value)
 {
     const oct_value *v = &plan->graph->values[value];
-    return v->dtype == OCT_F32 && !v->data && oct_calibration_stats(plan->calibration, value)->seen;
+    const oct_value_stats *stats = oct_calibration_stats(plan->calibration, value);
+    return v->dtype == OCT_F32 && !v->data && stats->seen && stats->lo >= -MAX_REAL && stats->hi <= MAX_REAL;
 }
 
 /* Functions that 256 steps describe well on any range. The others (exp, log, 1/x, ...) are steep somewhere: all of their detail would lie

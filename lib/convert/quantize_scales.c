@@ -19,8 +19,8 @@
 #include "operators.h"
 #include "status.h"
 
-/* Scales lie within these bounds, so that 1 / scale and the product of any three of them are finite, normal numbers. */
-#define MIN_SCALE 0x1p-60
+/* Scales lie within these bounds, so that 1 / scale is a finite, normal float, and so are all products of three in double. */
+#define MIN_SCALE 0x1p-100
 #define MAX_SCALE 0x1p100
 /* reach / scale is kept below this: 4 times below 2^31, which leaves room for a residual and for rounding. */
 #define MAX_STEPS 0x1p29
