@@ -1,7 +1,20 @@
+#define _GNU_SOURCE
 #include "memory.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define LARGE ((size_t)1 << 30)
+
+/* More than the machine has would be granted by an overcommitting system, and the process killed when it is zeroed: a model file must not be
+ * able to do that. */
+static bool exceeds_machine(size_t bytes)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    return pages > 0 && page > 0 && bytes / (size_t)page >= (size_t)pages;
+}
 
 void *oct_alloc(size_t count, size_t size)
 {
@@ -10,6 +23,8 @@ void *oct_alloc(size_t count, size_t size)
     size_t bytes = oct_align_up(count * size);
     if (bytes == 0)
         bytes = OCT_ALIGNMENT;
+    if (bytes >= LARGE && exceeds_machine(bytes))
+        return NULL;
     void *block = aligned_alloc(OCT_ALIGNMENT, bytes);
     if (block)
         memset(block, 0, bytes);

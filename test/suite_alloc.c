@@ -1,0 +1,194 @@
+/* Memory: a run allocates nothing, and whichever allocation fails, the failure arrives as a status and nothing is lost. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc_hook.h"
+#include "harness.h"
+#include "octet_kernels.h"
+#include "random_graph.h"
+
+static bool set_inputs(oct_session *session, const oct_graph *graph)
+{
+    bool ok = true;
+    for (int i = 0; i < graph->input_count; i++) {
+        void *data = random_input(graph, i);
+        ok &= oct_set_input(session, (size_t)i, data, oct_value_bytes(&graph->values[graph->inputs[i]])) == OCT_OK;
+        free(data);
+    }
+    return ok;
+}
+
+static void runs_allocate_nothing(void)
+{
+    for (int round = 0; round < 20; round++) {
+        oct_model *model;
+        oct_session *session;
+        oct_graph *graph = random_graph(15);
+        CHECK_OK(oct_model_from_graph(graph, &model));
+        CHECK_OK(oct_session_create(model, &(oct_options){.isa = test_isa(), .threads = 1 + round % 3, .profile = round & 1}, &session));
+        CHECK(set_inputs(session, graph));
+        alloc_reset(0);
+        CHECK_OK(oct_run(session));
+        CHECK_OK(oct_run(session));
+        CHECK_MSG(alloc_count() == 0, "a run made %ld allocations", alloc_count());
+        oct_session_free(session);
+        oct_model_free(model);
+        oct_graph_free(graph);
+    }
+}
+
+/* ------------------------------------------------------------------------------------ the n-th one fails ---- */
+
+/* Something that allocates: returns a status, cleans up after itself, and leaves nothing behind. */
+typedef oct_status scenario(void *arg);
+
+/* Lets the first, second, third ... allocation fail until none is left that could. */
+static void fail_each(const char *name, scenario *run, void *arg)
+{
+    long n = 1;
+    for (;; n++) {
+        alloc_reset(n);
+        const oct_status status = run(arg);
+        const bool failed = alloc_count() >= n;
+        alloc_reset(0);
+        if (!failed) {
+            CHECK_MSG(status == OCT_OK, "%s: %s", name, oct_error());
+            break;
+        }
+        CHECK_MSG(status == OCT_ERR_MEMORY, "%s: allocation %ld failed, but the status was %s: %s", name, n, oct_status_name(status),
+                  oct_error());
+        CHECK_MSG(strstr(oct_error(), "memory") != NULL, "%s: allocation %ld: %s", name, n, oct_error());
+    }
+    CHECK_MSG(n > 1, "%s: made no allocation", name);
+}
+
+static oct_status build(void *arg)
+{
+    static const float weights[8 * 9 * 3], scale[8];
+    oct_graph *graph;
+    (void)arg;
+    oct_status status = oct_graph_create(&graph);
+    if (status != OCT_OK)
+        return status;
+    int x = oct_build_input(graph, "x", &(oct_shape){4, {1, 6, 6, 3}});
+    x = oct_build_conv(graph, "conv", x, &(oct_conv_desc){.out_channels = 8, .kernel = {3, 3}}, weights, NULL);
+    x = oct_build_mul(graph, "mul", x, oct_build_constant(graph, "scale", &(oct_shape){1, {8}}, scale));
+    x = oct_build_relu(graph, "relu", x);
+    oct_build_output(graph, "y", x);
+    status = oct_graph_status(graph);
+    oct_graph_free(graph);
+    return status;
+}
+
+static oct_status save(void *graph)
+{
+    void *bytes;
+    size_t size;
+    const oct_status status = oct_save_memory(graph, &bytes, &size);
+    if (status != OCT_OK && (bytes || size))
+        test_fail(__FILE__, __LINE__, "a failed save left %p", bytes);
+    oct_buffer_free(bytes);
+    return status;
+}
+
+static oct_status save_file(void *graph)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/alloc.oct", test_build_dir());
+    const oct_status status = oct_save(graph, path);
+    remove(path);
+    return status;
+}
+
+static oct_status run_model(oct_model *model, const oct_graph *graph)
+{
+    oct_session *session;
+    oct_status status = oct_session_create(model, &(oct_options){.isa = test_isa(), .threads = 2}, &session);
+    if (status != OCT_OK) {
+        if (session)
+            test_fail(__FILE__, __LINE__, "a failed oct_session_create left a session");
+        return status;
+    }
+    if (set_inputs(session, graph))
+        status = oct_run(session);
+    oct_session_free(session);
+    return status;
+}
+
+static oct_status model_and_session(void *graph)
+{
+    oct_model *model;
+    oct_status status = oct_model_from_graph(graph, &model);
+    if (status == OCT_OK)
+        status = run_model(model, graph);
+    else if (model)
+        test_fail(__FILE__, __LINE__, "a failed oct_model_from_graph left a model");
+    oct_model_free(model);
+    return status;
+}
+
+typedef struct saved {
+    void *bytes;
+    size_t size;
+} saved;
+
+static oct_status load(void *arg)
+{
+    const saved *file = arg;
+    oct_model *model;
+    oct_graph *graph = NULL;
+    oct_status status = oct_model_load_memory(file->bytes, file->size, &model);
+    if (status != OCT_OK) {
+        if (model)
+            test_fail(__FILE__, __LINE__, "a failed load left a model");
+        return status;
+    }
+    status = oct_graph_from_model(model, &graph);
+    oct_graph_free(graph);
+    oct_model_free(model);
+    return status;
+}
+
+static oct_status plain(void *arg)
+{
+    static const int8_t w[6 * 9 * 4];
+    static const uint8_t x[5 * 5 * 4];
+    static const float scales[6] = {1, 1, 1, 1, 1, 1};
+    static uint8_t y[5 * 5 * 6];
+    const oct_convolution_desc desc = {.batch = 1, .in_h = 5, .in_w = 5, .in_c = 4, .out_c = 6, .kernel = {3, 3}, .pad = {1, 1, 1, 1},
+                                       .isa = test_isa()};
+    const oct_quantization q = {.x_scale = 1, .w_scale = scales, .y_scale = 1};
+    oct_weights *weights;
+    (void)arg;
+    oct_status status = oct_pack_convolution_u8s8(&desc, w, &q, &weights);
+    if (status != OCT_OK)
+        return status;
+    status = oct_convolve_u8s8(weights, x, y);
+    oct_weights_free(weights);
+    return status;
+}
+
+static void any_allocation_may_fail(void)
+{
+    for (int round = 0; round < 4 && !test_failed(); round++) {
+        oct_graph *graph = random_graph(10);
+        saved file;
+        CHECK_OK(oct_save_memory(graph, &file.bytes, &file.size));
+        fail_each("save", save, graph);
+        fail_each("save to a file", save_file, graph);
+        fail_each("load", load, &file);
+        fail_each("session", model_and_session, graph);
+        oct_buffer_free(file.bytes);
+        oct_graph_free(graph);
+    }
+    fail_each("build", build, NULL);
+    fail_each("plain kernels", plain, NULL);
+}
+
+static const test_case cases[] = {
+    {"runs_allocate_nothing", runs_allocate_nothing},
+    {"any_allocation_may_fail", any_allocation_may_fail},
+};
+
+static void __attribute__((constructor)) add_suite(void) { test_register("alloc", cases, TEST_COUNT(cases)); }
