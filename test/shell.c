@@ -116,6 +116,12 @@ bool shell_has_octet(void)
     return false;
 }
 
+bool shell_is_emulated(void)
+{
+    const char *runner = getenv("TEST_RUNNER");
+    return runner && *runner;
+}
+
 bool shell_is_line(const char *text, const char *start)
 {
     const char *newline = strchr(text, '\n');

@@ -26,6 +26,9 @@ const shell_result *shell_run(const char *format, ...) __attribute__((format(pri
 /* False, and the case is skipped, if the octet command is not built or cannot be executed here. */
 bool shell_has_octet(void);
 
+/* Does TEST_RUNNER name an emulator? Long cases then do less. */
+bool shell_is_emulated(void);
+
 /* Is it one line, ending in a newline, that begins with `start`? */
 bool shell_is_line(const char *text, const char *start);
 

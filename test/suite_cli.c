@@ -210,40 +210,61 @@ static void info_in_json(void)
     CHECK_MSG(r->status == 0 && strstr(r->out, "int8 in") && strstr(r->out, "scalar") && strstr(r->out, "runs as"), "%s", r->err);
 }
 
+/* The demo's test pictures with their labels as test.u8 and labels.u8 in the scratch folder; only the first of them where an
+ * emulator runs them. Returns how many, 0 on failure. */
+static int take_pictures(void)
+{
+    size_t pixels = 0, labels = 0;
+    char *x = shell_read(DIGITS "_test.u8", &pixels), *y = shell_read(DIGITS "_test_labels.u8", &labels);
+    int count = 0;
+    if (x && y && pixels == 256 * labels && labels >= 60) {
+        count = shell_is_emulated() ? 60 : (int)labels;
+        shell_write("test.u8", x, 256 * (size_t)count);
+        shell_write("labels.u8", y, (size_t)count);
+    }
+    free(x);
+    free(y);
+    return count;
+}
+
 /* Float against labels and its own written answers; int8 against labels and the float answers; the plain graph against both. */
 static void evaluation(void)
 {
     if (!ready() || !make_models())
         return;
-    const char *out = shell_path("float.npy");
-    const shell_result *r =
-        shell_run("$octet run %s --input " DIGITS "_test.u8 " DIGITS_SCALE " --output %s", shell_path("digits.oct"), out);
+    const int count = take_pictures();
+    CHECK(count > 0);
+    const char *test = shell_path("test.u8"), *labels = shell_path("labels.u8"), *out = shell_path("float.npy");
+    const shell_result *r = shell_run("$octet run %s --input %s " DIGITS_SCALE " --output %s", shell_path("digits.oct"), test, out);
     CHECK_MSG(r->status == 0 && r->out[0] == '\0' && r->err[0] == '\0', "%s", r->err);
     size_t size;
-    char *npy = shell_read(out, &size);
-    const bool shaped = npy && size == 128 + 500 * 10 * 4 && strstr(npy + 10, "'shape': (500, 10");
+    char shape[64], *npy = shell_read(out, &size);
+    snprintf(shape, sizeof shape, "'shape': (%d, 10", count);
+    const bool shaped = npy && size == 128 + (size_t)count * 10 * 4 && strstr(npy + 10, shape);
     free(npy);
-    CHECK_MSG(shaped, "not a .npy of 500 x 10 (%zu bytes)", size);
+    CHECK_MSG(shaped, "not a .npy of %d x 10 (%zu bytes)", count, size);
 
-    r = shell_run("$octet eval %s --data " DIGITS "_test.u8 " DIGITS_SCALE " --labels " DIGITS "_test_labels.u8 --ref %s --json",
-                  shell_path("digits.oct"), out);
+    r = shell_run("$octet eval %s --data %s " DIGITS_SCALE " --labels %s --ref %s --json", shell_path("digits.oct"), test, labels,
+                  out);
     CHECK_MSG(r->status == 0 && shell_is_json(r->out), "%s", r->err);
-    CHECK(fabs(shell_json_number(r->out, "samples") - 500) < 0.5 && shell_json_number(r->out, "right") >= 498);
-    CHECK(fabs(shell_json_number(r->out, "top1") - shell_json_number(r->out, "right") / 500) < 1e-9);
+    CHECK(fabs(shell_json_number(r->out, "samples") - count) < 0.5 && shell_json_number(r->out, "right") >= count - 2);
+    CHECK(fabs(shell_json_number(r->out, "top1") - shell_json_number(r->out, "right") / count) < 1e-9);
     CHECK(shell_json_number(r->out, "max_abs_error") <= 0 && shell_json_number(r->out, "agreement") >= 1);
     CHECK(strstr(r->out, "\"sqnr_db\": null"));
 
-    r = shell_run("$octet eval %s --data " DIGITS "_test.u8 " DIGITS_SCALE " --labels " DIGITS "_test_labels.u8 --ref %s --json",
-                  shell_path("digits.int8.oct"), out);
+    r = shell_run("$octet eval %s --data %s " DIGITS_SCALE " --labels %s --ref %s --json", shell_path("digits.int8.oct"), test,
+                  labels, out);
     CHECK_MSG(r->status == 0 && shell_is_json(r->out), "%s", r->err);
-    CHECK_MSG(shell_json_number(r->out, "right") >= 494 && shell_json_number(r->out, "agreement") >= 0.98, "%s", r->out);
+    CHECK_MSG(shell_json_number(r->out, "right") >= 0.985 * count && shell_json_number(r->out, "agreement") >= 0.98, "%s", r->out);
     CHECK_MSG(shell_json_number(r->out, "max_rel_error") > 0 && shell_json_number(r->out, "sqnr_db") > 20, "%s", r->out);
 
-    r = shell_run("$octet import " DIGITS ".onnx -o %s --no-optimize && $octet eval %s --data " DIGITS "_test.u8 " DIGITS_SCALE
-                  " --ref %s --json | grep -v top1", shell_path("plain.oct"), shell_path("plain.oct"), out);
-    CHECK_MSG(shell_json_number(r->out, "max_rel_error") < 1e-4, "%s%s", r->out, r->err);
-    r = shell_run("$octet eval %s --data " DIGITS "_test.u8 " DIGITS_SCALE " --labels " DIGITS "_test_labels.u8",
-                  shell_path("digits.oct"));
+    const char *plain = shell_path("plain.oct");
+    r = shell_run("$octet import " DIGITS ".onnx -o %s --no-optimize >%s && $octet eval %s --data %s " DIGITS_SCALE
+                  " --ref %s --json",
+                  plain, shell_path("summary"), plain, test, out);
+    CHECK_MSG(r->status == 0 && shell_json_number(r->out, "max_rel_error") < 1e-4, "%s%s", r->out, r->err);
+    CHECK(!strstr(r->out, "top1"));
+    r = shell_run("$octet eval %s --data %s " DIGITS_SCALE " --labels %s", shell_path("digits.oct"), test, labels);
     CHECK_MSG(r->status == 0 && strstr(r->out, "top-1") && strstr(r->out, " %"), "%s", r->out);
 }
 
@@ -375,7 +396,7 @@ static void missing_and_empty_files(void)
         }
 }
 
-/* The file cut at every 1/37th of its length, and with a byte flipped there. */
+/* The file cut at many places, and with a byte flipped there. */
 static void cut_and_flipped(const char *path, const char *suffix, const char *command, bool flips_must_fail)
 {
     size_t size = 0;
@@ -384,8 +405,9 @@ static void cut_and_flipped(const char *path, const char *suffix, const char *co
     char output[512] = "";
     if (!strcmp(command, "import"))
         snprintf(output, sizeof output, "-o %s", shell_path("damaged.out"));
-    for (size_t i = 0; i < 37 && !test_failed(); i++) {
-        const size_t at = size * i / 37;
+    const size_t places = shell_is_emulated() ? 7 : 37;
+    for (size_t i = 0; i < places && !test_failed(); i++) {
+        const size_t at = size * i / places;
         char name[32];
         snprintf(name, sizeof name, "cut%s", suffix);
         const char *cut = shell_write(name, bytes, at);
