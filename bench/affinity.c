@@ -1,4 +1,12 @@
-#define _GNU_SOURCE
+/* affinity.c - CPUs and threads by the system calls of Linux.
+ *
+ * Why tie at all: a thread that wanders to another core leaves its L1 and L2 behind, and two threads of a session that the system
+ * puts on one core halve the speed for a while. Neither has anything to do with what is measured.
+ *
+ * A library's threads cannot be reached through its interface, but /proc/self/task lists them: those that are there after a session
+ * was created and were not there before are the session's.
+ */
+#define _GNU_SOURCE /* sched_setaffinity, cpu_set_t */
 #include "affinity.h"
 
 #include <dirent.h>
@@ -7,6 +15,7 @@
 
 #ifdef __linux__
 
+/* A process may be confined to some CPUs (by a container, by taskset): their numbers need not begin at 0. */
 void affinity_read(affinity *a)
 {
     cpu_set_t set;
@@ -19,6 +28,7 @@ void affinity_read(affinity *a)
         *a = (affinity){.cpus = {0}, .count = 1};
 }
 
+/* `thread` 0 is the calling one. */
 static bool tie(int thread, const int *cpus, int count)
 {
     cpu_set_t set;
@@ -59,13 +69,14 @@ bool affinity_tie_new(const affinity *a, const affinity_threads *before)
     for (int i = 0, next = 1; i < now.count; i++) {
         if (contains(before, now.ids[i]))
             continue;
+        /* Too many for a CPU each: better the system balances them than that we put two on one CPU for good. */
         all = (enough ? tie(now.ids[i], &a->cpus[next], 1) : tie(now.ids[i], a->cpus, a->count)) && all;
         next++;
     }
     return all && enough;
 }
 
-#else
+#else /* nothing is tied, and nobody claims so */
 
 void affinity_read(affinity *a) { *a = (affinity){.cpus = {0}, .count = 1}; }
 bool affinity_tie_self(int cpu) { return (void)cpu, false; }

@@ -25,8 +25,8 @@ typedef struct affinity_threads {
 
 void affinity_list_threads(affinity_threads *threads);
 
-/* Ties each thread that is not in `before` to a CPU of its own: the first to the second CPU of the list, and so on - the first CPU belongs to
- * the caller. For threads that a library has started. With more threads than CPUs they may use all CPUs. */
+/* Ties each thread that is not in `before` to a CPU of its own: the first to the second CPU of the list, and so on - the first CPU
+ * belongs to the caller. For threads that a library has started. With more threads than CPUs they may use all CPUs. */
 bool affinity_tie_new(const affinity *a, const affinity_threads *before);
 
 #endif

@@ -17,11 +17,11 @@ int bench_peak(int argc, char **argv);
 int bench_demo(int argc, char **argv);
 
 /* Lists in options, "avx2,scalar" and "1,2". */
-#define BENCH_MAX_ISAS 16
+#define BENCH_MAX_ISAS    16
 #define BENCH_MAX_THREADS 8
 
 typedef struct bench_lists {
-    const char *isas[BENCH_MAX_ISAS];   /* as oct_isa names them */
+    const char *isas[BENCH_MAX_ISAS]; /* as oct_isa names them */
     int isa_count;
     int threads[BENCH_MAX_THREADS];
     int thread_count;
@@ -34,7 +34,7 @@ arg_result bench_parse_threads(const arg_spec *spec, const char *text, bench_lis
 /* The machine, with its peaks for each number of threads that is asked for. */
 typedef struct bench_context {
     machine machine;
-    peaks peaks[BENCH_MAX_THREADS + 1];   /* of one thread first */
+    peaks peaks[BENCH_MAX_THREADS + 1]; /* of one thread first */
     int count;
 } bench_context;
 
@@ -47,8 +47,8 @@ const peaks *bench_peaks(bench_context *context, int threads, failure *why);
 /* The file name of a path without folders and without ".oct". */
 void bench_model_name(const char *path, char *name, size_t size);
 
-/* Opens the JSON object of a run: "octet", "schema" and "machine"; the caller adds its own members and calls bench_json_end. `path` "-"
- * is the standard output. */
+/* Opens the JSON object of a run: "octet", "schema" and "machine"; the caller adds its own members and calls bench_json_end. `path`
+ * "-" is the standard output. */
 bool bench_json_begin(json *j, const char *path, const bench_context *context, failure *why);
 bool bench_json_end(json *j, const char *path, failure *why);
 

@@ -1,4 +1,7 @@
-#include <stdlib.h>
+/* bench_kernels.c - `octet-bench kernels`: chooses the layers and measures them one by one.
+ *
+ * One layer's float and int8 kernels are interleaved with each other, not with other layers: only they are compared.
+ */
 #include <string.h>
 
 #include "kernel_bench.h"
@@ -12,6 +15,7 @@ typedef struct kernels_options {
     bool list;
 } kernels_options;
 
+/* By a part of the name or by the whole kind: "--filter conv" should not find every "features.3.conv.1" that is depthwise. */
 static bool wanted(const kernels_options *o, const bench_shape *shape)
 {
     return !o->filter || strstr(shape->name, o->filter) || !strcmp(shape_kind_name(shape->kind), o->filter);
@@ -28,6 +32,7 @@ static int make_rows(const shape_list *shapes, const kernels_options *o, const b
     return count;
 }
 
+/* The team spins between its turns, so it lives only while kernels are measured. */
 static bool measure_rows(kernel_row *rows, int count, const kernels_options *o, bench_context *context, failure *why)
 {
     const peaks *p = bench_peaks(context, (int)o->threads, why);
@@ -37,7 +42,8 @@ static bool measure_rows(kernel_row *rows, int count, const kernels_options *o, 
     progress_start(&line, "measuring layer", count);
     for (int i = 0; i < count && ok; i++) {
         const oct_kernels *kernels = oct_kernels_get(rows[i].isa, ~0u);
-        ok = kernels ? kernel_row_measure(&rows[i], kernels, t, p, o->seconds, why) : fail_with(why, "%s has no kernels here", rows[i].isa);
+        ok = kernels ? kernel_row_measure(&rows[i], kernels, t, p, o->seconds, why)
+                     : fail_with(why, "%s has no kernels here", rows[i].isa);
         progress_show(&line, i + 1);
     }
     progress_end(&line);
@@ -61,6 +67,7 @@ static bool run(kernel_row *rows, int count, const kernels_options *o, failure *
     return ok;
 }
 
+/* The arrays are large and there is one run per process: they need no heap. */
 static int list_or_run(const arg_spec *spec, const kernels_options *o, const bench_lists *lists)
 {
     static shape_list shapes;
@@ -84,13 +91,18 @@ int bench_kernels(int argc, char **argv)
 {
     kernels_options o = {.threads = 1, .seconds = 0.1};
     const arg_option options[] = {
-        {"--isa", .kind = ARG_TEXT, .to = &o.isa, .value = "LIST", .help = "instruction sets, \"avx2,scalar\" or \"all\" (default: the best)"},
+        {"--isa", .kind = ARG_TEXT, .to = &o.isa, .value = "LIST",
+         .help = "instruction sets, \"avx2,scalar\" or \"all\" (default: the best)"},
         {"--filter", .kind = ARG_TEXT, .to = &o.filter, .value = "TEXT",
-         .help = "only layers with TEXT in their name, or of that kind (conv, depthwise,\ndense, gemm, max_pool, average_pool, add)"},
-        {"--threads", .kind = ARG_INTEGER, .to = &o.threads, .value = "N", .help = "threads (default 1)", .min = 1, .max = OCT_MAX_THREADS},
-        {"--seconds", .kind = ARG_REAL, .to = &o.seconds, .value = "S", .help = "how long to measure each layer, about (default 0.1)"},
+         .help =
+             "only layers with TEXT in their name, or of that kind (conv, depthwise,\ndense, gemm, max_pool, average_pool, add)"},
+        {"--threads", .kind = ARG_INTEGER, .to = &o.threads, .value = "N", .help = "threads (default 1)", .min = 1,
+         .max = OCT_MAX_THREADS},
+        {"--seconds", .kind = ARG_REAL, .to = &o.seconds, .value = "S",
+         .help = "how long to measure each layer, about (default 0.1)"},
         {"--list", .kind = ARG_FLAG, .to = &o.list, .help = "only list the layers"},
-        {"--json", .kind = ARG_TEXT, .to = &o.json_path, .value = "FILE", .help = "write the figures as JSON, too; - instead of the text"},
+        {"--json", .kind = ARG_TEXT, .to = &o.json_path, .value = "FILE",
+         .help = "write the figures as JSON, too; - instead of the text"},
         {0}};
     const arg_spec spec = {.command = "octet-bench kernels",
                            .usage = "[--isa LIST] [--filter TEXT] [--threads N] [--seconds S] [--json FILE]",

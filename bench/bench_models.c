@@ -1,3 +1,4 @@
+/* bench_models.c - `octet-bench models`: options in, tables and JSON out. The work is in model_bench.c. */
 #include <string.h>
 
 #include "model_bench.h"
@@ -8,10 +9,12 @@ typedef struct models_options {
     double seconds;
 } models_options;
 
+/* Files are loaded before the machine is measured: a wrong name should be told at once. */
 static bool run(char *const *paths, int count, const bench_lists *lists, const models_options *o, failure *why)
 {
     static bench_context context;
     model_set set;
+    /* "--json -" gives the standard output to the JSON alone. */
     const bool as_text = !o->json_path || strcmp(o->json_path, "-");
     bool ok = model_set_open(&set, paths, count, lists, why) && bench_open(&context, why) &&
               model_set_measure(&set, &context, o->seconds * set.variant_count, why);
@@ -34,11 +37,14 @@ int bench_models(int argc, char **argv)
 {
     models_options o = {.seconds = 2};
     const arg_option options[] = {
-        {"--isa", .kind = ARG_TEXT, .to = &o.isa, .value = "LIST", .help = "instruction sets, \"avx2,scalar\" or \"all\" (default: the best)"},
+        {"--isa", .kind = ARG_TEXT, .to = &o.isa, .value = "LIST",
+         .help = "instruction sets, \"avx2,scalar\" or \"all\" (default: the best)"},
         {"--threads", .kind = ARG_TEXT, .to = &o.threads, .value = "LIST", .help = "numbers of threads, \"1,2\" (default 1)"},
         {"--layers", .kind = ARG_FLAG, .to = &o.layers, .help = "show the time of every layer"},
-        {"--seconds", .kind = ARG_REAL, .to = &o.seconds, .value = "S", .help = "how long to measure each variant, about (default 2)"},
-        {"--json", .kind = ARG_TEXT, .to = &o.json_path, .value = "FILE", .help = "write the figures as JSON, too; - instead of the text"},
+        {"--seconds", .kind = ARG_REAL, .to = &o.seconds, .value = "S",
+         .help = "how long to measure each variant, about (default 2)"},
+        {"--json", .kind = ARG_TEXT, .to = &o.json_path, .value = "FILE",
+         .help = "write the figures as JSON, too; - instead of the text"},
         {0}};
     const arg_spec spec = {.command = "octet-bench models",
                            .usage = "A.oct B.oct ... [--isa LIST] [--threads LIST] [--layers] [--seconds S] [--json FILE]",

@@ -1,3 +1,4 @@
+/* bench_peak.c - `octet-bench peak`: what the machine can do at best, and nothing else. */
 #include "bench.h"
 
 int bench_peak(int argc, char **argv)
@@ -5,7 +6,8 @@ int bench_peak(int argc, char **argv)
     const char *threads = NULL, *json_path = NULL;
     const arg_option options[] = {
         {"--threads", .kind = ARG_TEXT, .to = &threads, .value = "LIST", .help = "numbers of threads, \"1,2\" (default 1)"},
-        {"--json", .kind = ARG_TEXT, .to = &json_path, .value = "FILE", .help = "write the figures as JSON, too; - instead of the text"},
+        {"--json", .kind = ARG_TEXT, .to = &json_path, .value = "FILE",
+         .help = "write the figures as JSON, too; - instead of the text"},
         {0}};
     const arg_spec spec = {.command = "octet-bench peak",
                            .usage = "[--threads LIST] [--json FILE]",
@@ -19,6 +21,7 @@ int bench_peak(int argc, char **argv)
         parsed = bench_parse_threads(&spec, threads, &lists);
     if (parsed != ARGS_OK)
         return parsed == ARGS_HELP ? BENCH_OK : BENCH_USAGE;
+    /* One thread is always measured; the list adds to it. */
     static bench_context context;
     failure why;
     bool ok = bench_open(&context, &why);

@@ -1,3 +1,4 @@
+/* context.c - lists in options, and the machine with its peaks. */
 #include "bench.h"
 
 #include <stdlib.h>
@@ -33,6 +34,7 @@ static int append_isas(const char *word, bench_lists *lists)
     return found;
 }
 
+/* Only ISAs that can run here are taken: an ISA that is known but missing is as wrong as an unknown one. */
 arg_result bench_parse_isas(const arg_spec *spec, const char *text, bench_lists *lists)
 {
     char word[32];
@@ -43,10 +45,12 @@ arg_result bench_parse_isas(const arg_spec *spec, const char *text, bench_lists 
     }
     while ((text = next_word(text, word, sizeof word)))
         if (append_isas(word, lists) == 0)
-            return args_bad(spec, "--isa %s: this machine or this build does not have it (octet-bench peak lists those there are)", word);
+            return args_bad(spec, "--isa %s: this machine or this build does not have it (octet-bench peak lists those there are)",
+                            word);
     return ARGS_OK;
 }
 
+/* More threads than CPUs are allowed; the tables then say that they were not tied. */
 arg_result bench_parse_threads(const arg_spec *spec, const char *text, bench_lists *lists)
 {
     char word[32];
@@ -85,6 +89,7 @@ const peaks *bench_peaks(bench_context *context, int threads, failure *why)
     return p;
 }
 
+/* The thread is tied before anything is measured, and threads that are started later inherit that until they are tied elsewhere. */
 bool bench_open(bench_context *context, failure *why)
 {
     memset(context, 0, sizeof *context);

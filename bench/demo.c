@@ -1,4 +1,8 @@
-/* One table for somebody who has never seen any of this: a float model, its quantized twin, pictures with labels. Public headers only. */
+/* demo.c - `octet-bench demo`: one table for somebody who has never seen any of this.
+ *
+ * A float model, its quantized twin, and samples with labels: how often are they right, how often do they agree, how large is each,
+ * how fast is each? Public headers only, so it is also an example of what a program can find out about its models.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,6 +28,7 @@ typedef struct demo_answers {
 
 /* ------------------------------------------------------------------------------------------- accuracy ---- */
 
+/* Accuracy does not depend on the ISA for int8 layers and hardly for f32; it is counted on the one that is timed. */
 static bool classify(feed *f, oct_session *session, const oct_tensor_info *output, int64_t **answers, failure *why)
 {
     float *scores = malloc(output->elements * sizeof *scores);
@@ -46,7 +51,8 @@ static bool answer_all(const model_file *file, const demo_options *o, int64_t *s
     oct_tensor_info output;
     feed f;
     bool ok = feed_open(&f, file->model, &paths, "--test", &o->transform, why);
-    if (ok && (oct_model_output(file->model, 0, &output) != OCT_OK || oct_session_create(file->model, &options, &session) != OCT_OK))
+    if (ok &&
+        (oct_model_output(file->model, 0, &output) != OCT_OK || oct_session_create(file->model, &options, &session) != OCT_OK))
         ok = fail_library(why, file->path);
     ok = ok && classify(&f, session, &output, answers, why);
     *samples = f.samples;
@@ -55,6 +61,7 @@ static bool answer_all(const model_file *file, const demo_options *o, int64_t *s
     return ok;
 }
 
+/* Both models see the same samples in the same order. */
 static bool evaluate(const model_set *set, const demo_options *o, demo_answers *a, failure *why)
 {
     *a = (demo_answers){0};
@@ -74,6 +81,7 @@ static int64_t count_equal(const int64_t *a, const int64_t *b, int64_t count)
 
 /* --------------------------------------------------------------------------------------------- tables ---- */
 
+/* Quantizing keeps the layers' names. */
 static const model_layer *find_layer(const model_variant *v, const char *name)
 {
     for (size_t i = 0; i < v->file->layers; i++)
@@ -85,8 +93,8 @@ static const model_layer *find_layer(const model_variant *v, const char *name)
 /* The quantized model's layers beside the float model's of the same name. */
 static void print_layers(const model_variant *f32, const model_variant *int8)
 {
-    static const table_column columns[] = {{"layer", TABLE_SHRINK},   {"op", TABLE_LEFT},         {"computed by", TABLE_LEFT},
-                                           {"float us", TABLE_RIGHT}, {"int8 us", TABLE_RIGHT},   {"speed-up", TABLE_RIGHT},
+    static const table_column columns[] = {{"layer", TABLE_SHRINK},   {"op", TABLE_LEFT},       {"computed by", TABLE_LEFT},
+                                           {"float us", TABLE_RIGHT}, {"int8 us", TABLE_RIGHT}, {"speed-up", TABLE_RIGHT},
                                            {"% peak", TABLE_RIGHT},   {"bound", TABLE_LEFT}};
     table *t = table_create(columns, 8);
     for (size_t i = 0; i < int8->file->layers; i++) {
@@ -114,6 +122,7 @@ static void print_layers(const model_variant *f32, const model_variant *int8)
     printf("\n");
 }
 
+/* 0 if it has vanished since it was loaded. */
 static double file_bytes(const char *path)
 {
     struct stat s;
@@ -129,6 +138,7 @@ static void size_row(table *t, const char *what, double f32, double int8)
     table_cell(t, "%.2f times smaller", int8 > 0 ? f32 / int8 : 0);
 }
 
+/* Agreement says more than accuracy about the quantization: errors that happen to cancel out still count. */
 static void accuracy_rows(table *t, const demo_answers *a)
 {
     const double all = (double)a->samples;
@@ -146,9 +156,11 @@ static void accuracy_rows(table *t, const demo_answers *a)
     table_cell(t, "%lld of %lld", (long long)agree, (long long)a->samples);
 }
 
+/* The table that the demo is for. */
 static void print_summary(const model_set *set, const demo_answers *a, const bench_context *context)
 {
-    static const table_column columns[] = {{"", TABLE_LEFT}, {"float", TABLE_RIGHT}, {"int8", TABLE_RIGHT}, {"int8 against float", TABLE_LEFT}};
+    static const table_column columns[] = {
+        {"", TABLE_LEFT}, {"float", TABLE_RIGHT}, {"int8", TABLE_RIGHT}, {"int8 against float", TABLE_LEFT}};
     const model_variant *f32 = &set->variants[0], *int8 = &set->variants[1];
     char text[2][32];
     table *t = table_create(columns, 4);
@@ -159,14 +171,15 @@ static void print_summary(const model_set *set, const demo_answers *a, const ben
     table_cell(t, "%s", bench_time_text(f32->result.median, text[0], sizeof text[0]));
     table_cell(t, "%s", bench_time_text(int8->result.median, text[1], sizeof text[1]));
     table_cell(t, "%.2f times as fast (95 %%: %.2f to %.2f)", int8->speedup.median, int8->speedup.lo, int8->speedup.hi);
-    printf("%s, %d thread%s, %s (%d rounds, %d disturbed)\n\n", int8->isa, int8->threads, int8->threads == 1 ? "" : "s", context->machine.cpu,
-           set->info.rounds, set->info.disturbed);
+    printf("%s, %d thread%s, %s (%d rounds, %d disturbed)\n\n", int8->isa, int8->threads, int8->threads == 1 ? "" : "s",
+           context->machine.cpu, set->info.rounds, set->info.disturbed);
     table_print(t, stdout);
     table_free(t);
 }
 
 /* --------------------------------------------------------------------------------------------- command ---- */
 
+/* files[1].baseline == 0: the second is quantized and takes the same inputs as the first. */
 static bool run(char *const *paths, const bench_lists *lists, const demo_options *o, failure *why)
 {
     static bench_context context;
@@ -202,8 +215,10 @@ int bench_demo(int argc, char **argv)
         {"--test", .kind = ARG_TEXT, .to = &o.test, .value = "FILE", .help = "samples to be classified", .required = true},
         {"--labels", .kind = ARG_TEXT, .to = &o.labels, .value = "FILE", .help = "the right classes", .required = true},
         {"--isa", .kind = ARG_TEXT, .to = &o.isa, .value = "NAME", .help = "instruction set (default: the best)"},
-        {"--threads", .kind = ARG_INTEGER, .to = &o.threads, .value = "N", .help = "threads (default 1)", .min = 1, .max = OCT_MAX_THREADS},
-        {"--seconds", .kind = ARG_REAL, .to = &o.seconds, .value = "S", .help = "how long to measure each model, about (default 1)"},
+        {"--threads", .kind = ARG_INTEGER, .to = &o.threads, .value = "N", .help = "threads (default 1)", .min = 1,
+         .max = OCT_MAX_THREADS},
+        {"--seconds", .kind = ARG_REAL, .to = &o.seconds, .value = "S",
+         .help = "how long to measure each model, about (default 1)"},
         {"--json", .kind = ARG_TEXT, .to = &o.json_path, .value = "FILE", .help = "write the figures as JSON, too"},
         {0}};
     const arg_spec spec = {.command = "octet-bench demo",

@@ -1,14 +1,21 @@
+/* kernel_bench.c - measures all ways to compute one layer against each other.
+ *
+ *     group:  f32 direct | f32 other ways ... | u8s8 direct | u8s8 other ways ... | another library's, if built in
+ *
+ * All of them are prepared first and then measured in the same rounds; the fastest float and the fastest int8 way make the pair.
+ */
 #include "kernel_bench.h"
 
 /* Everything that is measured in one group. */
 typedef struct group {
     kernel_case cases[KERNEL_MAX_CASES];
     measure_item items[KERNEL_MAX_CASES];
-    int count;          /* cases; foreign items follow */
+    int count; /* cases; foreign items follow */
     int item_count;
     void *openblas;
 } group;
 
+/* Every row of case_makers that takes this shape. A case that could not be made completely is counted, so that it is freed. */
 static bool add_cases(group *g, const bench_shape *shape, const oct_kernels *kernels, bool int8, team *t)
 {
     for (const case_maker *maker = case_makers; maker->algo && g->count < KERNEL_MAX_CASES; maker++) {
@@ -42,11 +49,13 @@ static void close_foreign(group *g) { (void)g; }
 static const char *foreign_kernel(void) { return NULL; }
 #endif
 
+/* Pools and adds are counted in elements, but bound only by what they move: they have no multiply-adds to hold against the peak. */
 static void fill_figure(kernel_figure *f, const kernel_row *row, const measure_result *result, const peaks *p)
 {
     const double ops = shape_ops(row->shape);
     const bool multiplies = row->shape->kind <= SHAPE_DEPTHWISE;
-    const peak_work work = {.isa = row->isa, .int8 = f->int8, .ops = multiplies ? ops : 0, .bytes = f->bytes, .level = peak_level_of(p, f->bytes)};
+    const peak_work work = {
+        .isa = row->isa, .int8 = f->int8, .ops = multiplies ? ops : 0, .bytes = f->bytes, .level = peak_level_of(p, f->bytes)};
     f->median = result->median;
     f->p5 = result->p5;
     f->p95 = result->p95;
@@ -59,11 +68,13 @@ static int find_best(const kernel_row *row, bool int8)
 {
     int best = -1;
     for (int i = 0; i < row->count; i++)
-        if (row->figures[i].int8 == int8 && !row->figures[i].foreign && (best < 0 || row->figures[i].median < row->figures[best].median))
+        if (row->figures[i].int8 == int8 && !row->figures[i].foreign &&
+            (best < 0 || row->figures[i].median < row->figures[best].median))
             best = i;
     return best;
 }
 
+/* Octet's cases come first in the group, then the foreign one. */
 static void fill_row(kernel_row *row, const group *g, const measure_result *results, const measure_info *info, const peaks *p)
 {
     row->count = g->item_count;

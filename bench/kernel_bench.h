@@ -6,13 +6,13 @@
 #include "kernel_case.h"
 #include "measure.h"
 
-#define KERNEL_MAX_CASES 8   /* of one shape on one ISA */
+#define KERNEL_MAX_CASES 8 /* of one shape on one ISA */
 
 typedef struct kernel_figure {
     const char *algo, *kernel;
     bool int8;
-    bool foreign;                 /* another library's: never octet's best */
-    double median, p5, p95;       /* seconds */
+    bool foreign;           /* another library's: never octet's best */
+    double median, p5, p95; /* seconds */
     double ops_per_second;
     peak_bound bound;
     size_t bytes;
@@ -24,8 +24,8 @@ typedef struct kernel_row {
     const char *isa;
     kernel_figure figures[KERNEL_MAX_CASES];
     int count;
-    int best_f32, best_int8;      /* indices; -1: none */
-    stats_interval speedup;       /* best int8 over best f32 */
+    int best_f32, best_int8; /* indices; -1: none */
+    stats_interval speedup;  /* best int8 over best f32 */
 } kernel_row;
 
 /* t has as many members as p has threads. */

@@ -1,3 +1,14 @@
+/* kernel_case.c - the four families of kernels, each made ready for one layer.
+ *
+ *     direct        matrix products and convolutions: packed weights, rows or row pointers   oct_gemm_run
+ *     depthwise     the first depthwise entry of the table that accepts the shape            entry->run
+ *     pool          the loops of pool.h round the table's pooling kernels                    oct_pool_run_rows
+ *     elementwise   adding two tensors                                                       binary_f32, binary_u8
+ *
+ * A case does what the runtime does for such a layer, on the same entries, and nothing else: preparation (packing, row pointers) is
+ * not timed, whatever happens anew in each run is. Values are random but harmless: no NaN, no denormal numbers, sums far from
+ * overflow.
+ */
 #include "kernel_case.h"
 
 #include <stdlib.h>
@@ -8,6 +19,8 @@
 
 /* ---------------------------------------------------------------------------------------------- memory ---- */
 
+/* Cleared, which also makes the system provide the pages now and not while the kernel is timed. The size is a multiple of the
+ * alignment, as aligned_alloc wants it, and has room beyond the end. */
 void *case_alloc(kernel_case *c, size_t bytes)
 {
     if (c->buffer_count == CASE_BUFFERS)
@@ -21,6 +34,7 @@ void *case_alloc(kernel_case *c, size_t bytes)
 
 static size_t elem_size(oct_elem elem) { return elem == OCT_ELEM_F32 ? 4 : elem == OCT_ELEM_S16 ? 2 : 1; }
 
+/* The low bits of this generator repeat soon, so the high ones are used (Knuth's constants from "Numerical Recipes"). */
 void *case_values(kernel_case *c, oct_elem elem, size_t count)
 {
     void *memory = case_alloc(c, count * elem_size(elem));
@@ -54,10 +68,7 @@ float *case_floats(kernel_case *c, size_t count, float value)
     return memory;
 }
 
-size_t case_part(size_t total, int member, int members)
-{
-    return total * (size_t)member / (size_t)members;
-}
+size_t case_part(size_t total, int member, int members) { return total * (size_t)member / (size_t)members; }
 
 void case_run(void *arg)
 {
@@ -81,6 +92,7 @@ void case_free(kernel_case *c)
 /* What all int8 cases say: zero points in the middle, a multiplier that leaves results inside the byte. */
 enum { ZERO = 128 };
 
+/* No residual and no clamp; both cost next to nothing. */
 static oct_epilogue plain_epilogue(const kernel_case *c, void *out)
 {
     oct_epilogue e = {.lo = -__builtin_inff(), .hi = __builtin_inff(), .qlo = 0, .qhi = 255, .out = out, .out_ld = c->shape->n};
@@ -96,10 +108,11 @@ typedef struct direct_job {
     oct_packed packed;
     const void *in;
     size_t in_elements;
-    int16_t *widened;      /* where the entry wants S16 rows: the conversion is part of the layer's time */
+    int16_t *widened; /* where the entry wants S16 rows: the conversion is part of the layer's time */
     size_t units;
 } direct_job;
 
+/* u8 minus its zero point, as 16 bits: what AVX2 without VNNI multiplies. */
 static void widen_part(void *arg, int member, int members)
 {
     const kernel_case *c = arg;
@@ -108,6 +121,7 @@ static void widen_part(void *arg, int member, int members)
     c->kernels->widen_u8_s16(end - begin, (const uint8_t *)d->in + begin, ZERO, d->widened + begin);
 }
 
+/* Neighbouring units share a strip or a panel: a member takes a run of them. */
 static void direct_part(void *arg, int member, int members)
 {
     const direct_job *d = ((kernel_case *)arg)->job;
@@ -122,6 +136,7 @@ static void run_direct(kernel_case *c)
     team_run(c->team, direct_part, c);
 }
 
+/* What the maker takes, whatever the ISA. */
 static bool is_product(const bench_shape *shape, const oct_kernels *kernels, bool int8)
 {
     (void)kernels, (void)int8;
@@ -176,6 +191,7 @@ static bool make_rows(kernel_case *c, direct_job *d)
     return true;
 }
 
+/* Everything in one struct, whose pointers stay valid because it is one of the case's buffers. */
 static bool make_direct(kernel_case *c)
 {
     const bench_shape *s = c->shape;
@@ -187,7 +203,8 @@ static bool make_direct(kernel_case *c)
     if (!make_weights(c, d) || !make_rows(c, d))
         return false;
     d->units = oct_gemm_units(&d->gemm);
-    c->bytes = (d->in_elements + s->m * s->n) * (c->int8 ? 1 : 4) + oct_packed_bytes(d->packed.variants, s->n, d->packed.taps, d->packed.k);
+    c->bytes = (d->in_elements + s->m * s->n) * (c->int8 ? 1 : 4) +
+               oct_packed_bytes(d->packed.variants, s->n, d->packed.taps, d->packed.k);
     c->job = d;
     c->run = run_direct;
     return true;
@@ -199,9 +216,10 @@ typedef struct depthwise_case {
     const oct_depthwise_entry *entry;
     oct_depthwise_job job;
     char *scratch;
-    size_t scratch_step;   /* between the members' scratch memories */
+    size_t scratch_step; /* between the members' scratch memories */
 } depthwise_case;
 
+/* Rows of output; a kernel that computes two at a time keeps its rhythm within a member's part. */
 static void depthwise_part(void *arg, int member, int members)
 {
     const depthwise_case *d = ((kernel_case *)arg)->job;
@@ -219,6 +237,7 @@ static bool is_depthwise(const bench_shape *shape, const oct_kernels *kernels, b
     return shape->kind == SHAPE_DEPTHWISE;
 }
 
+/* The scalar entry at the end accepts everything, so this ends. */
 static const oct_depthwise_entry *find_depthwise(const oct_depthwise_entry *entries, const oct_conv_shape *shape)
 {
     while (!entries->accepts(shape))
@@ -226,13 +245,15 @@ static const oct_depthwise_entry *find_depthwise(const oct_depthwise_entry *entr
     return entries;
 }
 
+/* Unlike a matrix, a depthwise kernel may look at the weights when it packs them, so it gets real ones. */
 static void *pack_depthwise(kernel_case *c, const oct_depthwise_entry *entry)
 {
     const oct_conv_shape *s = &c->shape->conv;
-    const oct_depthwise_params params = {.weights = case_values(c, c->int8 ? OCT_ELEM_S8 : OCT_ELEM_F32, s->kernel_h * s->kernel_w * s->out_c),
-                                         .bias = case_floats(c, s->out_c, 0),
-                                         .acc_bias = case_alloc(c, s->out_c * sizeof(int32_t)),
-                                         .mult = case_floats(c, s->out_c, 1e-3f)};
+    const oct_depthwise_params params = {
+        .weights = case_values(c, c->int8 ? OCT_ELEM_S8 : OCT_ELEM_F32, s->kernel_h * s->kernel_w * s->out_c),
+        .bias = case_floats(c, s->out_c, 0),
+        .acc_bias = case_alloc(c, s->out_c * sizeof(int32_t)),
+        .mult = case_floats(c, s->out_c, 1e-3f)};
     void *packed = case_alloc(c, entry->packed_bytes(s));
     if (!packed || !params.weights || !params.bias || !params.acc_bias || !params.mult)
         return NULL;
@@ -240,6 +261,7 @@ static void *pack_depthwise(kernel_case *c, const oct_depthwise_entry *entry)
     return packed;
 }
 
+/* Each member has scratch memory of its own, a cache line apart. */
 static bool make_depthwise(kernel_case *c)
 {
     const oct_conv_shape *s = &c->shape->conv;
@@ -268,6 +290,7 @@ typedef struct pool_case {
     size_t scratch_step;
 } pool_case;
 
+/* As depthwise: rows of output, scratch memory per member. */
 static void pool_part(void *arg, int member, int members)
 {
     const pool_case *p = ((kernel_case *)arg)->job;
@@ -285,6 +308,7 @@ static bool is_pool(const bench_shape *shape, const oct_kernels *kernels, bool i
     return shape->kind == SHAPE_MAX_POOL || shape->kind == SHAPE_AVERAGE_POOL;
 }
 
+/* Scale 1 and equal zero points: the common case, in which an average keeps its quantization. */
 static bool make_pool(kernel_case *c)
 {
     const oct_conv_shape *s = &c->shape->conv;
@@ -292,12 +316,31 @@ static bool make_pool(kernel_case *c)
     pool_case *p = case_alloc(c, sizeof *p);
     if (!p)
         return false;
-    p->args = (oct_pool_args){.kernels = c->kernels, .average = c->shape->kind == SHAPE_AVERAGE_POOL, .u8 = c->int8,
-                              .scale_ratio = 1, .in_zero = ZERO, .out_zero = ZERO, .lo = -__builtin_inff(), .hi = __builtin_inff(), .qhi = 255};
-    p->args.window = (oct_pool_window){.batch = 1, .in_h = s->in_h, .in_w = s->in_w, .c = s->in_c, .out_h = s->out_h, .out_w = s->out_w,
-                                       .kernel_h = s->kernel_h, .kernel_w = s->kernel_w, .stride_h = s->stride_h, .stride_w = s->stride_w,
-                                       .dilation_h = 1, .dilation_w = 1, .pad_top = s->pad_top, .pad_left = s->pad_left,
-                                       .pad_bottom = s->pad_top, .pad_right = s->pad_left};
+    p->args = (oct_pool_args){.kernels = c->kernels,
+                              .average = c->shape->kind == SHAPE_AVERAGE_POOL,
+                              .u8 = c->int8,
+                              .scale_ratio = 1,
+                              .in_zero = ZERO,
+                              .out_zero = ZERO,
+                              .lo = -__builtin_inff(),
+                              .hi = __builtin_inff(),
+                              .qhi = 255};
+    p->args.window = (oct_pool_window){.batch = 1,
+                                       .in_h = s->in_h,
+                                       .in_w = s->in_w,
+                                       .c = s->in_c,
+                                       .out_h = s->out_h,
+                                       .out_w = s->out_w,
+                                       .kernel_h = s->kernel_h,
+                                       .kernel_w = s->kernel_w,
+                                       .stride_h = s->stride_h,
+                                       .stride_w = s->stride_w,
+                                       .dilation_h = 1,
+                                       .dilation_w = 1,
+                                       .pad_top = s->pad_top,
+                                       .pad_left = s->pad_left,
+                                       .pad_bottom = s->pad_top,
+                                       .pad_right = s->pad_left};
     p->args.in = case_values(c, c->int8 ? OCT_ELEM_U8 : OCT_ELEM_F32, in);
     p->args.out = case_alloc(c, out * size);
     void *padding = case_alloc(c, s->in_c * size);
@@ -317,6 +360,7 @@ static bool make_pool(kernel_case *c)
 
 /* ------------------------------------------------------------------------------------------------- add ---- */
 
+/* The job with its pointers moved to the member's first pixel. */
 static void add_part(void *arg, int member, int members)
 {
     const kernel_case *c = arg;
@@ -341,6 +385,7 @@ static bool is_add(const bench_shape *shape, const oct_kernels *kernels, bool in
     return shape->kind == SHAPE_ADD;
 }
 
+/* Both operands as large as the output, half of each: the residual add of a network. */
 static bool make_add(kernel_case *c)
 {
     const size_t elements = c->shape->m * c->shape->n, size = c->int8 ? 1 : 4;
@@ -348,10 +393,21 @@ static bool make_add(kernel_case *c)
     oct_binary_job *job = case_alloc(c, sizeof *job);
     if (!job)
         return false;
-    /* One row per CPU-sized piece would do; the layer's own rows are pixels. */
-    *job = (oct_binary_job){.kind = OCT_KIND_ADD, .rows = c->shape->m, .cols = c->shape->n, .a_stride = c->shape->n, .b_stride = c->shape->n,
-                            .a_step = 1, .b_step = 1, .lo = -__builtin_inff(), .hi = __builtin_inff(), .a_zero = ZERO, .b_zero = ZERO,
-                            .out_zero = ZERO, .a_mult = 0.5f, .b_mult = 0.5f, .qhi = 255};
+    *job = (oct_binary_job){.kind = OCT_KIND_ADD,
+                            .rows = c->shape->m,
+                            .cols = c->shape->n,
+                            .a_stride = c->shape->n,
+                            .b_stride = c->shape->n,
+                            .a_step = 1,
+                            .b_step = 1,
+                            .lo = -__builtin_inff(),
+                            .hi = __builtin_inff(),
+                            .a_zero = ZERO,
+                            .b_zero = ZERO,
+                            .out_zero = ZERO,
+                            .a_mult = 0.5f,
+                            .b_mult = 0.5f,
+                            .qhi = 255};
     job->a = case_values(c, elem, elements);
     job->b = case_values(c, elem, elements);
     job->out = case_alloc(c, elements * size);

@@ -1,9 +1,11 @@
-/* Kernel figures as JSON and as a table. */
+/* kernel_report.c - kernel figures as JSON and as a table. The JSON has every way that was measured, the table the best of each
+ * type. */
 #include <string.h>
 
 #include "kernel_bench.h"
 #include "table.h"
 
+/* m, n, k is the layer as a product of matrices: output pixels, output channels, products per output. */
 static void write_shape(json *j, const bench_shape *s)
 {
     json_object(j, "shape");
@@ -42,6 +44,7 @@ static void write_figure(json *j, const kernel_row *row, const kernel_figure *f,
     json_close(j);
 }
 
+/* A pair for every shape that has both types. */
 void kernel_rows_json(const kernel_row *rows, int count, int threads, json *j)
 {
     json_array(j, "kernels");
@@ -91,6 +94,7 @@ static void network_cells(table *t, const char *name, const char *name_before)
         table_cell(t, "%s", "");
 }
 
+/* The layer without its network. */
 static void row_cells(table *t, const kernel_row *row)
 {
     const char *dot = strchr(row->shape->name, '.');
@@ -103,19 +107,23 @@ static void row_cells(table *t, const kernel_row *row)
     table_cell(t, "%.2f..%.2f", row->speedup.lo, row->speedup.hi);
 }
 
+/* Below the table, since it is no ISA of ours. */
 static void print_foreign(const kernel_row *row, FILE *to)
 {
     for (int k = 0; k < row->count; k++)
         if (row->figures[k].foreign)
-            fprintf(to, "%s by %s (%s kernels): %.1f us, %.1f GOP/s, %.0f %% of peak; octet is %.2f times as fast\n", row->shape->name, row->figures[k].algo,
-                    row->figures[k].kernel, 1e6 * row->figures[k].median, 1e-9 * row->figures[k].ops_per_second,
-                    100 * row->figures[k].bound.seconds / row->figures[k].median, row->figures[k].median / row->figures[row->best_f32].median);
+            fprintf(to, "%s by %s (%s kernels): %.1f us, %.1f GOP/s, %.0f %% of peak; octet is %.2f times as fast\n",
+                    row->shape->name, row->figures[k].algo, row->figures[k].kernel, 1e6 * row->figures[k].median,
+                    1e-9 * row->figures[k].ops_per_second, 100 * row->figures[k].bound.seconds / row->figures[k].median,
+                    row->figures[k].median / row->figures[row->best_f32].median);
 }
 
+/* One table per ISA; the rows come sorted by ISA. */
 void kernel_rows_print(const kernel_row *rows, int count, int threads, FILE *to)
 {
-    static const table_column columns[COLUMNS] = {{"layer", TABLE_SHRINK},   {"f32 us", TABLE_RIGHT},  {"%     ", TABLE_RIGHT}, {"int8 us", TABLE_RIGHT},
-                                           {"%     ", TABLE_RIGHT}, {"speed-up", TABLE_RIGHT}, {"interval", TABLE_LEFT}};
+    static const table_column columns[COLUMNS] = {{"layer", TABLE_SHRINK},  {"f32 us", TABLE_RIGHT}, {"%     ", TABLE_RIGHT},
+                                                  {"int8 us", TABLE_RIGHT}, {"%     ", TABLE_RIGHT}, {"speed-up", TABLE_RIGHT},
+                                                  {"interval", TABLE_LEFT}};
     for (int i = 0; i < count;) {
         const char *isa = rows[i].isa;
         table *t = table_create(columns, COLUMNS);
@@ -124,8 +132,8 @@ void kernel_rows_print(const kernel_row *rows, int count, int threads, FILE *to)
             network_cells(t, rows[i].shape->name, i > first ? rows[i - 1].shape->name : NULL);
             row_cells(t, &rows[i]);
         }
-        fprintf(to, "%s, %d thread%s; %% = of the peak that bounds the layer: arithmetic, or the memory level named\n", isa, threads,
-                threads == 1 ? "" : "s");
+        fprintf(to, "%s, %d thread%s; %% = of the peak that bounds the layer: arithmetic, or the memory level named\n", isa,
+                threads, threads == 1 ? "" : "s");
         table_print(t, to);
         table_free(t);
         for (int k = first; k < i; k++)

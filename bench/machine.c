@@ -1,3 +1,8 @@
+/* machine.c - what Linux tells about the CPU, in /proc/cpuinfo and /sys/devices/system/cpu.
+ *
+ * Elsewhere, and where a virtual machine hides it, usual values stand in: the cache sizes only decide how much data a memory level
+ * is measured with and to which level a layer's data are counted, the name is only printed.
+ */
 #include "machine.h"
 
 #include <stdio.h>
@@ -58,6 +63,7 @@ static size_t parse_size(const char *text)
     return (size_t)(*unit == 'K' ? value << 10 : *unit == 'M' ? value << 20 : value);
 }
 
+/* index0, index1, ... are the caches of CPU 0 in no particular order; those for instructions are of no interest. */
 static void read_caches(size_t cache[3])
 {
     char type[32], level[32], size[32];

@@ -4,8 +4,9 @@
  * slows all alike. A visit runs the item once untimed, because the item before it took over the caches, and then some times timed.
  * Ratios are taken within rounds; their median comes with a bootstrap interval.
  *
- * Between visits a loop of fixed length in registers is timed: where it takes 5 % longer than usual, somebody else had the core or the
- * clock changed, and the round is disturbed. Disturbed rounds are counted and left out, unless fewer than MEASURE_MIN_ROUNDS would be left.
+ * Between visits a loop of fixed length in registers is timed: where it takes 5 % longer than usual, somebody else had the core or
+ * the clock changed, and the round is disturbed. Disturbed rounds are counted and left out, unless fewer than MEASURE_MIN_ROUNDS
+ * would be left.
  */
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
@@ -22,14 +23,14 @@ typedef struct measure_item {
 } measure_item;
 
 typedef struct measure_result {
-    double median, p5, p95;    /* seconds of one run */
-    double *rounds;            /* seconds of one run, by kept round: what ratios are made of */
+    double median, p5, p95; /* seconds of one run */
+    double *rounds;         /* seconds of one run, by kept round: what ratios are made of */
 } measure_result;
 
 typedef struct measure_info {
-    int rounds;                /* kept */
-    int disturbed;             /* seen to be disturbed; more than were left out if too few quiet ones remained */
-    double seconds;            /* all in all */
+    int rounds;     /* kept */
+    int disturbed;  /* seen to be disturbed; more than were left out if too few quiet ones remained */
+    double seconds; /* all in all */
 } measure_info;
 
 /* Monotonic seconds. */

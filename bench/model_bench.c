@@ -1,3 +1,13 @@
+/* model_bench.c - loads models, prepares sessions, measures them in four ways.
+ *
+ *     prepare + first   each variant once, in a fresh session
+ *     warm              all variants interleaved (measure.h): the figures that are compared
+ *     cold              each variant a few times, with the caches filled with something else before each run
+ *     layers            each variant in a second session that takes the time of every layer
+ *
+ * A variant is one model on one ISA with so many threads. All sessions stay open together, since the library allows sessions of
+ * different ISAs in one process; that is what makes the comparison fair.
+ */
 #include "model_bench.h"
 
 #include <stdlib.h>
@@ -5,6 +15,7 @@
 
 /* ---------------------------------------------------------------------------------------------- loading ---- */
 
+/* A single int8 layer makes the model a quantized one: borders of other precision are part of the scheme. */
 static bool describe_layers(model_file *file, failure *why)
 {
     file->scheme = "f32";
@@ -31,6 +42,7 @@ static bool load_file(model_file *file, const char *path, failure *why)
     return describe_layers(file, why);
 }
 
+/* Twins take the same pictures, even if one of them takes them as bytes. */
 static bool same_inputs(const oct_model *a, const oct_model *b)
 {
     if (oct_model_input_count(a) != oct_model_input_count(b))
@@ -103,6 +115,7 @@ static void run_variant(void *arg)
         v->failed = true;
 }
 
+/* One run by the clock: for figures that exist only once. */
 static double time_once(model_variant *v)
 {
     const double start = measure_now();
@@ -110,6 +123,7 @@ static double time_once(model_variant *v)
     return measure_now() - start;
 }
 
+/* The first run is that of the session, not of the process: with several variants the program itself is warm by then. */
 static bool prepare_variant(model_variant *v, const affinity *cpus, failure *why)
 {
     const double start = measure_now();
@@ -133,6 +147,7 @@ static const model_variant *find_variant(const model_set *set, int file, const m
     return NULL;
 }
 
+/* Models are the innermost: those that are compared are visited one after the other. */
 static void make_variants(model_set *set, const bench_lists *lists)
 {
     for (int t = 0; t < lists->thread_count; t++)
@@ -146,6 +161,7 @@ static void make_variants(model_set *set, const bench_lists *lists)
     }
 }
 
+/* Also on failure the set can be closed. */
 bool model_set_open(model_set *set, char *const *paths, int count, const bench_lists *lists, failure *why)
 {
     const size_t variants = (size_t)count * (size_t)lists->isa_count * (size_t)lists->thread_count;
@@ -196,6 +212,7 @@ static void fill_caches(char *buffer, size_t bytes)
     __asm__ volatile("" : : "r"(buffer) : "memory");
 }
 
+/* Not interleaved: after flushing, all start from the same state. */
 static bool measure_cold(model_set *set, const machine *m, failure *why)
 {
     const size_t bytes = 2 * m->cache[2] + 2 * m->cache[1];
@@ -236,7 +253,7 @@ static peak_work layer_work(const model_variant *v, const peaks *p, const model_
 /* seconds[layer * PROFILED_RUNS + run] */
 static bool profile_runs(model_variant *v, oct_session *session, double *seconds, failure *why)
 {
-    for (int run = -1; run < PROFILED_RUNS; run++) {   /* the first warms up */
+    for (int run = -1; run < PROFILED_RUNS; run++) { /* the first warms up */
         if (oct_run(session) != OCT_OK)
             return fail_library(why, v->file->path);
         for (size_t i = 0; i < v->file->layers; i++) {
@@ -249,6 +266,7 @@ static bool profile_runs(model_variant *v, oct_session *session, double *seconds
     return true;
 }
 
+/* The algorithm and the bytes come from the session that was measured, the times from the one that was profiled. */
 static bool fill_layers(model_variant *v, const peaks *p, double *seconds, failure *why)
 {
     for (size_t i = 0; i < v->file->layers; i++) {
@@ -279,6 +297,7 @@ static bool measure_layers(model_variant *v, bench_context *context, failure *wh
 
 /* ------------------------------------------------------------------------------------------ everything ---- */
 
+/* The budget is for all variants together. */
 static bool measure_warm(model_set *set, double seconds, failure *why)
 {
     const size_t count = (size_t)set->variant_count;
@@ -295,6 +314,7 @@ static bool measure_warm(model_set *set, double seconds, failure *why)
     return ok || fail_with(why, "no memory for the samples");
 }
 
+/* Peaks first: they need the machine for themselves. A failed run is told at the end; the timed loop has no room for it. */
 bool model_set_measure(model_set *set, bench_context *context, double seconds, failure *why)
 {
     for (int i = 0; i < set->variant_count; i++)

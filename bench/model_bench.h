@@ -18,18 +18,18 @@ typedef struct model_file {
     const char *path;
     char name[64];
     oct_model *model;
-    const char *scheme;      /* "f32"; "int8-static" if some layer is int8 */
+    const char *scheme; /* "f32"; "int8-static" if some layer is int8 */
     int64_t macs;
-    size_t weight_bytes;     /* as stored */
+    size_t weight_bytes; /* as stored */
     size_t layers;
-    int baseline;            /* the f32 file that this one is compared with; -1: none */
+    int baseline; /* the f32 file that this one is compared with; -1: none */
 } model_file;
 
 /* A layer in one session. */
 typedef struct model_layer {
     oct_layer_info info;
     oct_layer_run run;
-    double seconds;          /* median of some profiled runs */
+    double seconds; /* median of some profiled runs */
     peak_bound bound;
 } model_layer;
 
@@ -39,17 +39,17 @@ typedef struct model_variant {
     const char *isa;
     int threads;
     oct_session *session;
-    bool tied;               /* each thread on a CPU of its own */
-    bool failed;             /* a run did not return OCT_OK */
+    bool tied;   /* each thread on a CPU of its own */
+    bool failed; /* a run did not return OCT_OK */
     oct_session_info info;
-    double prepare;          /* seconds of oct_session_create */
-    double first;            /* of the first run */
-    double cold;             /* median of runs after the caches were filled with something else */
-    measure_result result;   /* warm */
-    double bound;            /* sum of the layers' bounds */
-    model_layer *layers;     /* file->layers of them */
+    double prepare;        /* seconds of oct_session_create */
+    double first;          /* of the first run */
+    double cold;           /* median of runs after the caches were filled with something else */
+    measure_result result; /* warm */
+    double bound;          /* sum of the layers' bounds */
+    model_layer *layers;   /* file->layers of them */
     const struct model_variant *baseline;
-    stats_interval speedup;  /* over baseline */
+    stats_interval speedup; /* over baseline */
 } model_variant;
 
 typedef struct model_set {

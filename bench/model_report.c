@@ -1,4 +1,7 @@
-/* Models as JSON and as tables. */
+/* model_report.c - models as JSON and as tables.
+ *
+ * The tables keep to 80 columns, so they are several: latency, memory, speed-up, layers. The JSON has everything.
+ */
 #include <string.h>
 
 #include "model_bench.h"
@@ -9,6 +12,7 @@ static double percent(double bound, double seconds) { return seconds > 0 ? 100 *
 
 /* ------------------------------------------------------------------------------------------------ JSON ---- */
 
+/* in and out are in octet's inner layout, N x H x W x C. */
 static void write_layer(json *j, const model_layer *layer)
 {
     json_object(j, NULL);
@@ -29,6 +33,7 @@ static void write_layer(json *j, const model_layer *layer)
     json_close(j);
 }
 
+/* One element of "models". */
 static void write_variant(json *j, const model_variant *v)
 {
     json_object(j, NULL);
@@ -56,6 +61,7 @@ static void write_variant(json *j, const model_variant *v)
     json_close(j);
 }
 
+/* One element of "pairs"; "baseline" is the f32 model it is held against. */
 static void write_pair(json *j, const model_variant *v)
 {
     json_object(j, NULL);
@@ -70,6 +76,7 @@ static void write_pair(json *j, const model_variant *v)
     json_close(j);
 }
 
+/* "rounds" says how much the figures rest on. */
 void model_set_json(const model_set *set, json *j)
 {
     json_object(j, "rounds");
@@ -90,12 +97,14 @@ void model_set_json(const model_set *set, json *j)
 
 /* ---------------------------------------------------------------------------------------------- tables ---- */
 
+/* Three significant digits or more. */
 static void milliseconds(table *t, double seconds)
 {
     const double ms = 1e3 * seconds;
     table_cell(t, "%.*f", ms < 9.9995 ? 3 : ms < 99.995 ? 2 : 1, ms);
 }
 
+/* A star marks a variant whose threads had to share CPUs. */
 static void print_latency(const model_set *set, FILE *to)
 {
     static const table_column columns[] = {{"model", TABLE_SHRINK}, {"ISA", TABLE_LEFT},   {"threads", TABLE_RIGHT},
@@ -130,10 +139,12 @@ static void bytes_cell(table *t, size_t bytes)
     table_cell(t, "%s", table_bytes((double)bytes, text, sizeof text));
 }
 
+/* Packed weights depend on the ISA, and with AVX2 int8 weights may be stored wider: hence a row per variant. */
 static void print_memory(const model_set *set, FILE *to)
 {
-    static const table_column columns[] = {{"model", TABLE_SHRINK},    {"scheme", TABLE_LEFT}, {"ISA", TABLE_LEFT},     {"threads", TABLE_RIGHT},
-                                           {"weights", TABLE_RIGHT}, {"packed", TABLE_RIGHT}, {"arena", TABLE_RIGHT}};
+    static const table_column columns[] = {{"model", TABLE_SHRINK},  {"scheme", TABLE_LEFT},   {"ISA", TABLE_LEFT},
+                                           {"threads", TABLE_RIGHT}, {"weights", TABLE_RIGHT}, {"packed", TABLE_RIGHT},
+                                           {"arena", TABLE_RIGHT}};
     table *t = table_create(columns, 7);
     for (int i = 0; i < set->variant_count; i++) {
         const model_variant *v = &set->variants[i];
@@ -150,9 +161,10 @@ static void print_memory(const model_set *set, FILE *to)
     table_free(t);
 }
 
+/* Nothing at all without a pair. */
 static void print_pairs(const model_set *set, FILE *to)
 {
-    static const table_column columns[] = {{"model", TABLE_SHRINK}, {"over", TABLE_SHRINK},    {"ISA", TABLE_LEFT},
+    static const table_column columns[] = {{"model", TABLE_SHRINK},  {"over", TABLE_SHRINK},    {"ISA", TABLE_LEFT},
                                            {"threads", TABLE_RIGHT}, {"speed-up", TABLE_RIGHT}, {"95 % interval", TABLE_RIGHT}};
     table *t = table_create(columns, 6);
     int pairs = 0;
@@ -185,8 +197,9 @@ void model_set_print(const model_set *set, FILE *to)
 /* A layer that has no work of its own is left out. */
 static void print_variant_layers(const model_variant *v, FILE *to)
 {
-    static const table_column columns[] = {{"layer", TABLE_SHRINK}, {"op", TABLE_LEFT},       {"precision", TABLE_LEFT}, {"algo", TABLE_LEFT},
-                                           {"us", TABLE_RIGHT},     {"share", TABLE_RIGHT},   {"% peak", TABLE_RIGHT},   {"bound", TABLE_LEFT}};
+    static const table_column columns[] = {{"layer", TABLE_SHRINK}, {"op", TABLE_LEFT},   {"precision", TABLE_LEFT},
+                                           {"algo", TABLE_LEFT},    {"us", TABLE_RIGHT},  {"share", TABLE_RIGHT},
+                                           {"% peak", TABLE_RIGHT}, {"bound", TABLE_LEFT}};
     double total = 0;
     for (size_t i = 0; i < v->file->layers; i++)
         total += v->layers[i].seconds;

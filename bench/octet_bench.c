@@ -1,10 +1,11 @@
-/* octet-bench - measures this machine, octet's kernels on it, and models. */
+/* octet_bench.c - the command: finds the subcommand. Exit codes: 0 done, 1 something went wrong, 2 the call was wrong. */
 #include <stdio.h>
 #include <string.h>
 
 #include "bench.h"
 #include "octet.h"
 
+/* One row per subcommand serves the dispatch and the help. */
 typedef struct subcommand {
     const char *name;
     int (*run)(int argc, char **argv);
@@ -21,7 +22,8 @@ static const subcommand subcommands[] = {
 
 static int help(void)
 {
-    printf("octet-bench %s - measures this machine, octet's kernels on it, and models\n\nusage: octet-bench SUBCOMMAND ...\n\n", oct_version());
+    printf("octet-bench %s - measures this machine, octet's kernels on it, and models\n\nusage: octet-bench SUBCOMMAND ...\n\n",
+           oct_version());
     for (size_t i = 0; i < SUBCOMMANDS; i++)
         printf("  %-9s %s\n", subcommands[i].name, subcommands[i].what);
     printf("  %-9s this text; octet-bench SUBCOMMAND --help says more\n", "help");

@@ -1,4 +1,8 @@
-/* A square float product by OpenBLAS, for comparison only: built with `make OPENBLAS=1`. */
+/* openblas.c - a square float product by OpenBLAS, for comparison only: built with `make OPENBLAS=1`.
+ *
+ * OpenBLAS chooses its kernels by the CPU's family number; one that is older than the CPU may choose those of an older family. The
+ * report therefore says whose it took.
+ */
 #include <cblas.h>
 #include <stdlib.h>
 
@@ -22,6 +26,7 @@ void openblas_close(void *arg)
     free(p);
 }
 
+/* Numbers in [-1, 1], no denormals. */
 static float *make_matrix(size_t elements)
 {
     float *m = aligned_alloc(64, elements * sizeof *m);
@@ -43,9 +48,11 @@ void *openblas_open(size_t size, int threads)
     return NULL;
 }
 
-/* Row-major c = a * b. octet packs its weights once; OpenBLAS has to look at b as it is, every time: that is part of what is compared. */
+/* Row-major c = a * b. octet packs its weights once; OpenBLAS has to look at b as it is, every time: that is part of what is
+ * compared. */
 void openblas_run(void *arg)
 {
     const product *p = arg;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, p->size, p->size, p->size, 1.0f, p->a, p->size, p->b, p->size, 0.0f, p->c, p->size);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, p->size, p->size, p->size, 1.0f, p->a, p->size, p->b, p->size, 0.0f,
+                p->c, p->size);
 }

@@ -1,3 +1,13 @@
+/* peak.c - the roofline of this machine, measured.
+ *
+ *     operations/s |            ______________ peak of the ISA (register-only loop)
+ *                  |           /
+ *                  |          /  bandwidth of the level the data are in (read-only loop)
+ *                  |         /
+ *                  +------------------------- operations per byte
+ *
+ * A layer lies somewhere under this roof (Williams, Waterman and Patterson, "Roofline", 2009); the bound is the roof above it.
+ */
 #include "peak.h"
 
 #include <stdint.h>
@@ -45,18 +55,19 @@ const char *peak_level_name(peak_level level)
 /* -------------------------------------------------------------------------------------------- measuring ---- */
 
 /* Many short samples rather than few long ones: where others use the machine too, some fall into quiet moments. */
-#define SAMPLES 100
+#define SAMPLES        100
 #define SAMPLE_SECONDS 250e-6
 
 /* One loop run by all members at once; `work` of each is steps or bytes. */
 typedef struct loop_run {
-    double (*arithmetic)(size_t steps);                  /* this ... */
-    void (*read)(const void *data, size_t bytes);        /* ... or this */
+    double (*arithmetic)(size_t steps);           /* this ... */
+    void (*read)(const void *data, size_t bytes); /* ... or this */
     size_t steps, bytes, repeat;
-    char **buffers;                                      /* one per member */
-    double ops;                                          /* by member 0 */
+    char **buffers; /* one per member */
+    double ops;     /* by member 0 */
 } loop_run;
 
+/* Every member works on a buffer of its own; all do the same amount. */
 static void run_member(void *arg, int member, int members)
 {
     loop_run *run = arg;
@@ -92,6 +103,7 @@ static double best_ops(team *t, double (*arithmetic)(size_t))
     return best;
 }
 
+/* Small buffers are read many times per sample, and the first reading, which fetches them, is lost among those. */
 static double best_bandwidth(team *t, const peak_loops *loops, char **buffers, size_t bytes)
 {
     loop_run run = {.read = loops->read, .bytes = bytes / 1024 * 1024, .repeat = 1, .buffers = buffers};
@@ -122,6 +134,7 @@ static size_t probe_bytes(const machine *m, peak_level level, int members)
     }
 }
 
+/* One thread cannot always draw all that a shared level gives; that is why each number of threads has figures of its own. */
 static bool measure_bandwidth(const machine *m, team *t, const bool *usable, peaks *p)
 {
     const int members = team_members(t);
@@ -131,7 +144,7 @@ static bool measure_bandwidth(const machine *m, team *t, const bool *usable, pea
     for (int i = 0; i < members && ok; i++) {
         ok = (buffers[i] = aligned_alloc(4096, size)) != NULL;
         if (ok)
-            memset(buffers[i], 1, size);   /* real pages, not the shared page of zeros */
+            memset(buffers[i], 1, size); /* real pages, not the shared page of zeros */
     }
     for (size_t i = 0; i < LOOPS && ok; i++)
         for (int level = 0; level < PEAK_LEVELS && usable[i] && all_loops[i]->read; level++) {
@@ -144,6 +157,7 @@ static bool measure_bandwidth(const machine *m, team *t, const bool *usable, pea
     return ok;
 }
 
+/* An ISA may multiply bytes in two ways; the peak is that of the faster. */
 static void measure_isa(team *t, const peak_loops *loops, peaks *p)
 {
     double u8s8 = 0;
@@ -176,6 +190,7 @@ bool peak_measure(const machine *m, team *t, peaks *p)
 
 /* ----------------------------------------------------------------------------------------------- bounds ---- */
 
+/* Levels are listed weakest first, so the last one measured up to `isa` is the nearest. */
 double peak_ops(const peaks *p, const char *isa, bool int8)
 {
     double rate = 0;

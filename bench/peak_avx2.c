@@ -1,14 +1,15 @@
-/* AVX2: two units of 8 float lanes multiply and add at once; bytes go through vpmaddwd (exact after widening) or vpmaddubsw (exact where
- * packing has proved that no pair saturates). */
+/* AVX2: two units of 8 float lanes multiply and add at once; bytes go through vpmaddwd (exact after widening) or vpmaddubsw (exact
+ * where packing has proved that no pair saturates). */
 #include <immintrin.h>
 
 #include "peak.h"
 
-#define CHAINS 12   /* independent accumulators: latency 4 x 2 per cycle needs 8; 12 + operands fit 16 registers */
+#define CHAINS 12 /* independent accumulators: latency 4 x 2 per cycle needs 8; 12 + operands fit 16 registers */
 
 /* Tells the compiler that x may have changed, so that nothing is computed once and reused. */
 #define RENEW(x) __asm__ volatile("" : "+x"(x))
 
+/* Each chain waits only for itself; the value it adds does not matter. */
 static double run_f32(size_t steps)
 {
     __m256 a = _mm256_set1_ps(0.5f), acc[CHAINS];
@@ -55,6 +56,7 @@ static double run_maddubs(size_t steps)
     return (double)steps * CHAINS * 32 * 2;
 }
 
+/* Loads and ORs in eight chains: nothing but the loads can limit it. */
 static void run_read(const void *data, size_t bytes)
 {
     const __m256i *p = data;

@@ -1,13 +1,15 @@
-/* AVX-512 without VNNI: as AVX2 with twice the width. (Where the CPU runs 512-bit instructions in halves the figures equal AVX2's.) */
+/* AVX-512 without VNNI: as AVX2 with twice the width. (Where the CPU runs 512-bit instructions in halves the figures equal AVX2's.)
+ */
 #include <immintrin.h>
 
 #include "peak.h"
 
-#define CHAINS 16   /* independent accumulators */
+#define CHAINS 16 /* independent accumulators */
 
 /* Tells the compiler that x may have changed, so that nothing is computed once and reused. */
 #define RENEW(x) __asm__ volatile("" : "+v"(x))
 
+/* Each chain waits only for itself; the value it adds does not matter. */
 static double run_f32(size_t steps)
 {
     __m512 a = _mm512_set1_ps(0.5f), acc[CHAINS];
@@ -54,6 +56,7 @@ static double run_maddubs(size_t steps)
     return (double)steps * CHAINS * 64 * 2;
 }
 
+/* Loads and ORs in eight chains: nothing but the loads can limit it. */
 static void run_read(const void *data, size_t bytes)
 {
     const __m512i *p = data;

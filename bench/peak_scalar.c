@@ -1,10 +1,10 @@
-/* Plain C, as the compiler makes it for the architecture's baseline with the same switches as the scalar kernels (so it may well use the
- * baseline's vector instructions). */
+/* Plain C, as the compiler makes it for the architecture's baseline with the same switches as the scalar kernels (so it may well
+ * use the baseline's vector instructions). */
 #include <stdint.h>
 
 #include "peak.h"
 
-#define LANES 32   /* independent accumulators */
+#define LANES 32 /* independent accumulators */
 
 /* The compiler does not know what the pointer points at from here on. */
 #define RENEW(pointer) __asm__ volatile("" : "+r"(pointer))
@@ -45,6 +45,7 @@ static double run_u8s8(size_t steps)
     return (double)steps * LANES * 2;
 }
 
+/* Loads and ORs in eight chains. */
 static void run_read(const void *data, size_t bytes)
 {
     const uint64_t *p = data;

@@ -1,3 +1,5 @@
+/* report_json.c - the frame of every JSON file of the bench: version, schema, machine. docs/BENCHMARKING.md lists the names that
+ * stay. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +9,7 @@
 
 #define SCHEMA 1
 
+/* In units of 10^9: GFLOP/s, GOP/s, GB/s. */
 static void write_peaks(json *j, const peaks *p)
 {
     json_object(j, "peaks");
@@ -23,6 +26,7 @@ static void write_peaks(json *j, const peaks *p)
     json_close(j);
 }
 
+/* All that this machine can run, not only those measured in this run. */
 static void write_isas(json *j)
 {
     const char *names[PEAK_MAX_ISAS];
@@ -71,6 +75,7 @@ bool bench_json_begin(json *j, const char *path, const bench_context *context, f
     return true;
 }
 
+/* A full disk shows at the latest when the file is closed. */
 bool bench_json_end(json *j, const char *path, failure *why)
 {
     bool ok = json_end(j);

@@ -1,7 +1,9 @@
+/* report_text.c - the machine as text: what stands above every table of the bench. */
 #include "bench.h"
 
 #include "table.h"
 
+/* Three significant digits in the unit that suits. */
 char *bench_time_text(double seconds, char *text, size_t size)
 {
     const double value = seconds < 1e-3 ? 1e6 * seconds : seconds < 1 ? 1e3 * seconds : seconds;
@@ -10,10 +12,11 @@ char *bench_time_text(double seconds, char *text, size_t size)
     return text;
 }
 
+/* int8 / f32 is the most that quantization can give on that ISA where arithmetic is the limit. */
 static void print_peaks(const peaks *p, FILE *to)
 {
-    static const table_column columns[] = {{"instruction set", TABLE_LEFT}, {"f32 GFLOP/s", TABLE_RIGHT}, {"int8 GOP/s", TABLE_RIGHT},
-                                           {"int8 / f32", TABLE_RIGHT}};
+    static const table_column columns[] = {
+        {"instruction set", TABLE_LEFT}, {"f32 GFLOP/s", TABLE_RIGHT}, {"int8 GOP/s", TABLE_RIGHT}, {"int8 / f32", TABLE_RIGHT}};
     table *t = table_create(columns, 4);
     for (int i = 0; i < p->isa_count; i++) {
         table_cell(t, "%s", p->isas[i].isa);
@@ -29,6 +32,7 @@ static void print_peaks(const peaks *p, FILE *to)
     fprintf(to, "\n");
 }
 
+/* One block for each number of threads that was measured. */
 void bench_print_machine(const bench_context *context, FILE *to)
 {
     char sizes[3][32];

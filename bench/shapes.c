@@ -1,3 +1,15 @@
+/* shapes.c - walks through the networks layer by layer and notes every shape that is new.
+ *
+ * Each network is told as in its paper, by stages and blocks:
+ *
+ *     MobileNetV1   Howard et al., 2017       depthwise separable blocks
+ *     MobileNetV2   Sandler et al., 2018      inverted residuals, names as in torchvision
+ *     VGG16         Simonyan and Zisserman, 2014
+ *     ResNet50      He et al., 2015           bottlenecks, the stride in the 3x3 (as torchvision has it)
+ *     InceptionV3   Szegedy et al., 2015      blocks A to E, names as in torchvision
+ *
+ * Shapes, not networks: activations, concatenations and batch normalisation leave no trace here.
+ */
 #include "shapes.h"
 
 #include <stdarg.h>
@@ -10,6 +22,7 @@ const char *shape_kind_name(shape_kind kind)
     return names[kind];
 }
 
+/* SHAPE_DEPTHWISE is the last kind that multiplies. */
 double shape_ops(const bench_shape *s)
 {
     const double products = (double)s->m * (double)s->n * (double)s->k;
@@ -25,11 +38,13 @@ typedef struct walk {
     size_t h, w, c;
 } walk;
 
+/* All members of oct_conv_shape are size_t: it has no padding bytes that memcmp could trip over. */
 static bool same(const bench_shape *a, const bench_shape *b)
 {
     return a->kind == b->kind && a->m == b->m && a->n == b->n && a->k == b->k && !memcmp(&a->conv, &b->conv, sizeof a->conv);
 }
 
+/* The first layer of a shape gives it its name. */
 static void add(shape_list *list, const bench_shape *shape)
 {
     for (int i = 0; i < list->count; i++)
@@ -39,6 +54,7 @@ static void add(shape_list *list, const bench_shape *shape)
         list->shapes[list->count++] = *shape;
 }
 
+/* "network.layer" */
 static void set_name(bench_shape *s, const walk *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 static void set_name(bench_shape *s, const walk *at, const char *format, ...)
 {
@@ -59,9 +75,21 @@ static void slide(walk *at, bench_shape *s, const window *v, size_t out_c)
 {
     const size_t out_h = (at->h + 2 * v->pad_h - v->kernel_h) / v->stride + 1;
     const size_t out_w = (at->w + 2 * v->pad_w - v->kernel_w) / v->stride + 1;
-    s->conv = (oct_conv_shape){.batch = 1, .in_h = at->h, .in_w = at->w, .in_c = at->c, .out_h = out_h, .out_w = out_w, .out_c = out_c,
-                               .kernel_h = v->kernel_h, .kernel_w = v->kernel_w, .stride_h = v->stride, .stride_w = v->stride,
-                               .dilation_h = 1, .dilation_w = 1, .pad_top = v->pad_h, .pad_left = v->pad_w,
+    s->conv = (oct_conv_shape){.batch = 1,
+                               .in_h = at->h,
+                               .in_w = at->w,
+                               .in_c = at->c,
+                               .out_h = out_h,
+                               .out_w = out_w,
+                               .out_c = out_c,
+                               .kernel_h = v->kernel_h,
+                               .kernel_w = v->kernel_w,
+                               .stride_h = v->stride,
+                               .stride_w = v->stride,
+                               .dilation_h = 1,
+                               .dilation_w = 1,
+                               .pad_top = v->pad_h,
+                               .pad_left = v->pad_w,
                                .groups = s->kind == SHAPE_CONV ? 1 : out_c};
     s->m = out_h * out_w;
     s->n = out_c;
@@ -94,19 +122,19 @@ static void pool(walk *at, shape_kind kind, const char *name, const window *v)
     slide(at, &s, v, at->c);
 }
 
-static void global_pool(walk *at, const char *name)
-{
-    pool(at, SHAPE_AVERAGE_POOL, name, &(window){at->h, at->w, 1, 0, 0});
-}
+static void global_pool(walk *at, const char *name) { pool(at, SHAPE_AVERAGE_POOL, name, &(window){at->h, at->w, 1, 0, 0}); }
 
+/* Two tensors of the size of the one walked on. */
 static void residual_add(walk *at, const char *name)
 {
     bench_shape s = {.kind = SHAPE_ADD, .m = at->h * at->w, .n = at->c, .k = 1};
-    s.conv = (oct_conv_shape){.batch = 1, .in_h = at->h, .in_w = at->w, .in_c = at->c, .out_h = at->h, .out_w = at->w, .out_c = at->c};
+    s.conv =
+        (oct_conv_shape){.batch = 1, .in_h = at->h, .in_w = at->w, .in_c = at->c, .out_h = at->h, .out_w = at->w, .out_c = at->c};
     set_name(&s, at, "%s", name);
     add(at->list, &s);
 }
 
+/* Takes all that is left as one row. */
 static void dense(walk *at, const char *name, size_t out)
 {
     bench_shape s = {.kind = SHAPE_DENSE, .m = 1, .n = out, .k = at->h * at->w * at->c};
@@ -117,10 +145,13 @@ static void dense(walk *at, const char *name, size_t out)
 
 /* -------------------------------------------------------------------------------- MobileNetV1, V2, VGG ---- */
 
+/* After the first convolution 13 times: depthwise 3x3, pointwise. */
 static void mobilenet_v1(shape_list *list)
 {
-    static const struct { size_t stride, out_c; } blocks[] = {{1, 64},  {2, 128}, {1, 128}, {2, 256}, {1, 256},  {2, 512}, {1, 512},
-                                                              {1, 512}, {1, 512}, {1, 512}, {1, 512}, {2, 1024}, {1, 1024}};
+    static const struct {
+        size_t stride, out_c;
+    } blocks[] = {{1, 64},  {2, 128}, {1, 128}, {2, 256}, {1, 256},  {2, 512}, {1, 512},
+                  {1, 512}, {1, 512}, {1, 512}, {1, 512}, {2, 1024}, {1, 1024}};
     walk at = {list, "mobilenet_v1", 224, 224, 3};
     char name[64];
     conv(&at, "conv1", 3, 2, 32);
@@ -153,10 +184,12 @@ static void inverted_residual(walk *at, size_t index, size_t expand, size_t stri
         residual_add(at, name);
 }
 
+/* A stage is `repeat` blocks; only the first of them has the stride. */
 static void mobilenet_v2(shape_list *list)
 {
-    static const struct { size_t expand, out_c, repeat, stride; } stages[] = {
-        {1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
+    static const struct {
+        size_t expand, out_c, repeat, stride;
+    } stages[] = {{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
     walk at = {list, "mobilenet_v2", 224, 224, 3};
     size_t index = 1;
     conv(&at, "features.0", 3, 2, 32);
@@ -168,9 +201,12 @@ static void mobilenet_v2(shape_list *list)
     dense(&at, "classifier", 1000);
 }
 
+/* Five stages of 3x3 convolutions with a pool after each, and three large dense layers: 90 % of its weights. */
 static void vgg16(shape_list *list)
 {
-    static const struct { size_t convs, out_c; } stages[] = {{2, 64}, {2, 128}, {3, 256}, {3, 512}, {3, 512}};
+    static const struct {
+        size_t convs, out_c;
+    } stages[] = {{2, 64}, {2, 128}, {3, 256}, {3, 512}, {3, 512}};
     walk at = {list, "vgg16", 224, 224, 3};
     char name[64];
     for (size_t s = 0; s < sizeof stages / sizeof stages[0]; s++) {
@@ -226,8 +262,9 @@ typedef struct branch_conv {
     size_t out_c;
 } branch_conv;
 
-static const window w1x1 = {1, 1, 1, 0, 0}, w3x3 = {3, 3, 1, 1, 1}, w5x5 = {5, 5, 1, 2, 2}, w1x7 = {1, 7, 1, 0, 3}, w7x1 = {7, 1, 1, 3, 0},
-                    w1x3 = {1, 3, 1, 0, 1}, w3x1 = {3, 1, 1, 1, 0}, w3x3s2 = {3, 3, 2, 0, 0}, w3x3valid = {3, 3, 1, 0, 0};
+static const window w1x1 = {1, 1, 1, 0, 0}, w3x3 = {3, 3, 1, 1, 1}, w5x5 = {5, 5, 1, 2, 2}, w1x7 = {1, 7, 1, 0, 3},
+                    w7x1 = {7, 1, 1, 3, 0}, w1x3 = {1, 3, 1, 0, 1}, w3x1 = {3, 1, 1, 1, 0}, w3x3s2 = {3, 3, 2, 0, 0},
+                    w3x3valid = {3, 3, 1, 0, 0};
 
 static walk branch(const walk *from, const char *block, const branch_conv *convs, size_t count)
 {
@@ -240,6 +277,7 @@ static walk branch(const walk *from, const char *block, const branch_conv *convs
     return at;
 }
 
+/* A 3x3 average with stride 1 and a 1x1 convolution behind it. */
 static void branch_pool(const walk *from, const char *block, size_t out_c)
 {
     walk at = *from;
@@ -249,6 +287,7 @@ static void branch_pool(const walk *from, const char *block, size_t out_c)
     branch(&at, block, &(branch_conv){"branch_pool", w1x1, out_c}, 1);
 }
 
+/* 35x35: 1x1, 5x5 and two 3x3 beside each other. */
 static void inception_a(walk *at, const char *block, size_t pool_c)
 {
     branch(at, block, &(branch_conv){"branch1x1", w1x1, 64}, 1);
@@ -258,37 +297,51 @@ static void inception_a(walk *at, const char *block, size_t pool_c)
     at->c = 64 + 64 + 96 + pool_c;
 }
 
+/* 35x35 -> 17x17: two convolutions with stride 2 and a pool. */
 static void inception_b(walk *at, const char *block)
 {
     walk pooled = *at;
     const size_t in_c = at->c;
     const walk end = branch(at, block, &(branch_conv){"branch3x3", w3x3s2, 384}, 1);
-    branch(at, block, (branch_conv[]){{"branch3x3dbl_1", w1x1, 64}, {"branch3x3dbl_2", w3x3, 96}, {"branch3x3dbl_3", w3x3s2, 96}}, 3);
+    branch(at, block, (branch_conv[]){{"branch3x3dbl_1", w1x1, 64}, {"branch3x3dbl_2", w3x3, 96}, {"branch3x3dbl_3", w3x3s2, 96}},
+           3);
     pool(&pooled, SHAPE_MAX_POOL, "Mixed_6a.pool", &w3x3s2);
     *at = (walk){at->list, at->network, end.h, end.w, 384 + 96 + in_c};
 }
 
+/* 17x17: 7x7 taken apart into 1x7 and 7x1. */
 static void inception_c(walk *at, const char *block, size_t c)
 {
     branch(at, block, &(branch_conv){"branch1x1", w1x1, 192}, 1);
     branch(at, block, (branch_conv[]){{"branch7x7_1", w1x1, c}, {"branch7x7_2", w1x7, c}, {"branch7x7_3", w7x1, 192}}, 3);
-    branch(at, block, (branch_conv[]){{"branch7x7dbl_1", w1x1, c}, {"branch7x7dbl_2", w7x1, c}, {"branch7x7dbl_3", w1x7, c},
-                                      {"branch7x7dbl_4", w7x1, c}, {"branch7x7dbl_5", w1x7, 192}}, 5);
+    branch(at, block,
+           (branch_conv[]){{"branch7x7dbl_1", w1x1, c},
+                           {"branch7x7dbl_2", w7x1, c},
+                           {"branch7x7dbl_3", w1x7, c},
+                           {"branch7x7dbl_4", w7x1, c},
+                           {"branch7x7dbl_5", w1x7, 192}},
+           5);
     branch_pool(at, block, 192);
     at->c = 4 * 192;
 }
 
+/* 17x17 -> 8x8. */
 static void inception_d(walk *at, const char *block)
 {
     walk pooled = *at;
     const size_t in_c = at->c;
     const walk end = branch(at, block, (branch_conv[]){{"branch3x3_1", w1x1, 192}, {"branch3x3_2", w3x3s2, 320}}, 2);
-    branch(at, block, (branch_conv[]){{"branch7x7x3_1", w1x1, 192}, {"branch7x7x3_2", w1x7, 192}, {"branch7x7x3_3", w7x1, 192},
-                                      {"branch7x7x3_4", w3x3s2, 192}}, 4);
+    branch(at, block,
+           (branch_conv[]){{"branch7x7x3_1", w1x1, 192},
+                           {"branch7x7x3_2", w1x7, 192},
+                           {"branch7x7x3_3", w7x1, 192},
+                           {"branch7x7x3_4", w3x3s2, 192}},
+           4);
     pool(&pooled, SHAPE_MAX_POOL, "Mixed_7a.pool", &w3x3s2);
     *at = (walk){at->list, at->network, end.h, end.w, 320 + 192 + in_c};
 }
 
+/* 8x8: branches that split once more, into 1x3 and 3x1. */
 static void inception_e(walk *at, const char *block)
 {
     branch(at, block, &(branch_conv){"branch1x1", w1x1, 320}, 1);
@@ -300,6 +353,7 @@ static void inception_e(walk *at, const char *block)
     at->c = 320 + 2 * 384 + 2 * 384 + 192;
 }
 
+/* Mixed_6d is the same as Mixed_6c. */
 static void inception_v3(shape_list *list)
 {
     walk at = {list, "inception_v3", 299, 299, 3};

@@ -18,9 +18,9 @@ typedef struct stats_interval {
     double median, lo, hi;
 } stats_interval;
 
-/* The median with its 95 % interval by the percentile bootstrap (Efron, "Bootstrap Methods", 1979): the values are drawn anew with replacement
- * 2000 times, and the middle 95 % of the medians of those draws is the interval. Always the same for the same values: the draws come from
- * a fixed seed. Sorts in place. With one value lo = hi = median. */
+/* The median with its 95 % interval by the percentile bootstrap (Efron, "Bootstrap Methods", 1979): the values are drawn anew with
+ * replacement 2000 times, and the middle 95 % of the medians of those draws is the interval. Always the same for the same values:
+ * the draws come from a fixed seed. Sorts in place. With one value lo = hi = median. */
 stats_interval stats_bootstrap(double *values, size_t count);
 
 #endif

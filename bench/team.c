@@ -1,3 +1,11 @@
+/* team.c - fork and join by spinning on two counters.
+ *
+ *     caller    work, arg; turn = 1 ---+------- its own part ------- waits for done == members - 1
+ *     member 1  spins on turn ---------+--- its part --- done++ --- spins on turn
+ *     member 2  spins on turn ---------+--- its part --- done++ --- spins on turn
+ *
+ * The two counters have a cache line each: members that finish early must not slow down those that still look for the next turn.
+ */
 #include "team.h"
 
 #include <pthread.h>
@@ -9,13 +17,13 @@
 struct team {
     const affinity *cpus;
     int members;
-    bool tied;                                          /* each member has a CPU of its own */
+    bool tied; /* each member has a CPU of its own */
     atomic_int started;
-    void (*work)(void *arg, int member, int members);   /* NULL: go home */
+    void (*work)(void *arg, int member, int members); /* NULL: go home */
     void *arg;
     _Alignas(64) atomic_uint turn;
     _Alignas(64) atomic_int done;
-    pthread_t *threads;                                  /* members - 1 */
+    pthread_t *threads; /* members - 1 */
 };
 
 /* Spins, but gives the CPU away now and then: with more members than CPUs the others must get on. */
@@ -52,6 +60,7 @@ team *team_create(const affinity *a, int members)
         free(t);
         return NULL;
     }
+    /* A team that is not complete goes home again: half a team would measure half of what was asked for. */
     for (int i = 1; i < members; i++)
         if (pthread_create(&t->threads[i - 1], NULL, member_main, t)) {
             t->members = i;
@@ -61,6 +70,7 @@ team *team_create(const affinity *a, int members)
     return t;
 }
 
+/* What is written before the turn is seen by whoever sees the turn (release here, acquire there). */
 static void announce(team *t, void (*work)(void *, int, int), void *arg)
 {
     t->work = work;

@@ -1,4 +1,5 @@
-/* The bench: its statistics against known answers, its shapes, its bounds, and the command as a user meets it. Nothing here asserts a speed. */
+/* The bench: its statistics against known answers, its shapes, its bounds, and the command as a user meets it. Nothing here asserts
+ * a speed. */
 #include "harness.h"
 
 #include <math.h>
@@ -28,8 +29,8 @@ static void medians_and_quantiles(void)
     CHECK(near(stats_quantile(sorted, 5, 0.95), 38));
 }
 
-/* Few enough values to know the distribution of the median: of two values 0 and 1, draws have the medians 0, 0.5, 1 with chances 1/4,
- * 1/2, 1/4, so the interval must be all of [0, 1]. Of equal values it is a point. */
+/* Few enough values to know the distribution of the median: of two values 0 and 1, draws have the medians 0, 0.5, 1 with chances
+ * 1/4, 1/2, 1/4, so the interval must be all of [0, 1]. Of equal values it is a point. */
 static void bootstrap_of_few(void)
 {
     double one[] = {7}, equal[] = {5, 5, 5, 5}, two[] = {1, 0};
@@ -78,7 +79,8 @@ typedef struct logged_item {
     int number;
 } logged_item;
 
-/* Notes the visits, not the runs: two runs of the same item in a row are one visit. Takes long enough to be visited one run at a time. */
+/* Notes the visits, not the runs: two runs of the same item in a row are one visit. Takes long enough to be visited one run at a
+ * time. */
 static void run_logged(void *arg)
 {
     const logged_item *item = arg;
@@ -137,14 +139,19 @@ static void a_team_runs_every_member(void)
 
 static void bounds_name_what_bounds(void)
 {
-    const peaks p = {.threads = 1, .isa_count = 1, .isas = {{"scalar", 1e9, 4e9}}, .bandwidth = {100e9, 50e9, 20e9, 10e9},
+    const peaks p = {.threads = 1,
+                     .isa_count = 1,
+                     .isas = {{"scalar", 1e9, 4e9}},
+                     .bandwidth = {100e9, 50e9, 20e9, 10e9},
                      .level_bytes = {1000, 10000, 100000, SIZE_MAX}};
     CHECK(peak_level_of(&p, 1000) == PEAK_L1 && peak_level_of(&p, 1001) == PEAK_L2 && peak_level_of(&p, 1000000) == PEAK_DRAM);
     peak_bound b = peak_bound_of(&p, &(peak_work){.isa = "scalar", .ops = 2e6, .bytes = 900, .level = PEAK_L1});
     CHECK(near(b.seconds, 2e-3) && !strcmp(b.name, "compute"));
     b = peak_bound_of(&p, &(peak_work){.isa = "scalar", .int8 = true, .ops = 2e6, .bytes = 900, .level = PEAK_L1});
     CHECK(near(b.seconds, 0.5e-3));
-    b = peak_bound_of(&p, &(peak_work){.isa = "scalar", .ops = 1000, .bytes = 1000000, .level = PEAK_DRAM, .near_bytes = 50000, .near_level = PEAK_L2});
+    b = peak_bound_of(
+        &p, &(peak_work){
+                .isa = "scalar", .ops = 1000, .bytes = 1000000, .level = PEAK_DRAM, .near_bytes = 50000, .near_level = PEAK_L2});
     CHECK(near(b.seconds, 1e-4 + 1e-6) && !strcmp(b.name, "dram"));
 }
 
@@ -283,8 +290,8 @@ static void check_keys(const char *text, const char *const *keys)
     }
 }
 
-static const char *const machine_keys[] = {"octet", "schema", "machine", "cpu", "cores", "isas", "peaks", "f32_gflops", "u8s8_gops",
-                                           "bandwidth_gbs", "l1", "l2", "l3", "dram", NULL};
+static const char *const machine_keys[] = {"octet",     "schema",        "machine", "cpu", "cores", "isas", "peaks", "f32_gflops",
+                                           "u8s8_gops", "bandwidth_gbs", "l1",      "l2",  "l3",    "dram", NULL};
 
 static void models_write_the_schema(void)
 {
@@ -293,8 +300,9 @@ static void models_write_the_schema(void)
     const shell_result *r = shell_run("$bench models %s %s --seconds 0.02 --json -", path, path);
     CHECK_MSG(r->status == 0, "exit code %d: %s", r->status, r->err);
     check_keys(r->out, machine_keys);
-    check_keys(r->out, (const char *const[]){"models", "model", "scheme", "isa", "threads", "median_ms", "p5_ms", "p95_ms", "first_ms", "cold_ms",
-                                             "arena_bytes", "weight_bytes", "percent_of_peak", "layers", "pairs", NULL});
+    check_keys(r->out,
+               (const char *const[]){"models", "model", "scheme", "isa", "threads", "median_ms", "p5_ms", "p95_ms", "first_ms",
+                                     "cold_ms", "arena_bytes", "weight_bytes", "percent_of_peak", "layers", "pairs", NULL});
     CHECK(strstr(r->out, "\"scheme\": \"f32\"") && strstr(r->out, "\"name\": \"conv\""));
     CHECK(near(shell_json_number(r->out, "weight_bytes"), 8 * 9 * 3 * 4));
     CHECK(near(shell_json_number(r->out, "schema"), 1));
@@ -306,12 +314,15 @@ static void a_pair_has_a_speedup(void)
     if (!shell_has_octet())
         return;
     const char *f32 = shell_path("digits.oct"), *int8 = shell_path("digits.int8.oct");
-    const shell_result *r = shell_run("$octet import demo/digits.onnx -o %s && $octet quantize %s --calib demo/digits_calib.u8 --scale 1/255 "
-                                      "--samples 20 -o %s >&2 && $bench models %s %s --seconds 0.02 --json -", f32, f32, int8, f32, int8);
+    const shell_result *r =
+        shell_run("$octet import demo/digits.onnx -o %s && $octet quantize %s --calib demo/digits_calib.u8 --scale 1/255 "
+                  "--samples 20 -o %s >&2 && $bench models %s %s --seconds 0.02 --json -",
+                  f32, f32, int8, f32, int8);
     CHECK_MSG(r->status == 0, "exit code %d: %s", r->status, r->err);
     const char *json = strchr(r->out, '{'), *pairs = json ? strstr(json, "\"pairs\"") : NULL;
     CHECK(pairs != NULL);
-    const double speedup = shell_json_number(pairs, "speedup"), lo = shell_json_number(pairs, "lo"), hi = shell_json_number(pairs, "hi");
+    const double speedup = shell_json_number(pairs, "speedup"), lo = shell_json_number(pairs, "lo"),
+                 hi = shell_json_number(pairs, "hi");
     CHECK_MSG(lo > 0 && lo <= speedup && speedup <= hi, "%g in %g .. %g", speedup, lo, hi);
     CHECK(strstr(pairs, "\"scheme\": \"int8-static\"") && strstr(pairs, "\"baseline\": \"digits\""));
 }
@@ -321,8 +332,10 @@ static void kernels_write_the_schema(void)
     const shell_result *r = shell_run("$bench kernels --filter mobilenet_v1.block13.depthwise --seconds 0.01 --json -");
     CHECK_MSG(r->status == 0, "exit code %d: %s", r->status, r->err);
     check_keys(r->out, machine_keys);
-    check_keys(r->out, (const char *const[]){"kernels", "name", "kernel", "dtype", "algo", "isa", "threads", "shape", "m", "n", "k", "median_us", "p5_us",
-                                             "p95_us", "gops", "percent_of_peak", "bound", "kernel_pairs", "speedup", "lo", "hi", NULL});
+    check_keys(r->out, (const char *const[]){
+                           "kernels", "name", "kernel",    "dtype", "algo",   "isa",  "threads",         "shape", "m",
+                           "n",       "k",    "median_us", "p5_us", "p95_us", "gops", "percent_of_peak", "bound", "kernel_pairs",
+                           "speedup", "lo",   "hi",        NULL});
     CHECK(strstr(r->out, "\"dtype\": \"f32\"") && strstr(r->out, "\"dtype\": \"u8s8\""));
 }
 
