@@ -1,5 +1,6 @@
 /* overlay_avx512.c - what AVX-512 F, BW, DQ, VL (Skylake-X; no VNNI) lays over the table. */
 #include <string.h>
+#include "depthwise_avx512.h"
 #include "gemm_avx512.h"
 
 static const oct_gemm_entry gemm_f32[] = {
@@ -28,10 +29,34 @@ static const oct_gemm_entry gemv_u8s8[] = {
     {.fn = NULL},
 };
 
+static const oct_depthwise_entry depthwise_f32[] = {
+    {oct_depthwise_accepts_3x3s1_avx512, oct_depthwise_f32_packed_bytes_avx512, oct_depthwise_f32_pack_avx512,
+     oct_depthwise_scratch_bytes_avx512, oct_depthwise_f32_3x3s1_avx512, "avx512 3x3s1"},
+    {oct_depthwise_accepts_3x3s2_avx512, oct_depthwise_f32_packed_bytes_avx512, oct_depthwise_f32_pack_avx512,
+     oct_depthwise_scratch_bytes_avx512, oct_depthwise_f32_3x3s2_avx512, "avx512 3x3s2"},
+    {oct_depthwise_accepts_5x5s1_avx512, oct_depthwise_f32_packed_bytes_avx512, oct_depthwise_f32_pack_avx512,
+     oct_depthwise_scratch_bytes_avx512, oct_depthwise_f32_5x5s1_avx512, "avx512 5x5s1"},
+    {oct_depthwise_accepts_5x5s2_avx512, oct_depthwise_f32_packed_bytes_avx512, oct_depthwise_f32_pack_avx512,
+     oct_depthwise_scratch_bytes_avx512, oct_depthwise_f32_5x5s2_avx512, "avx512 5x5s2"},
+};
+
+static const oct_depthwise_entry depthwise_u8s8[] = {
+    {oct_depthwise_accepts_3x3s1_avx512, oct_depthwise_u8s8_packed_bytes_avx512, oct_depthwise_u8s8_pack_avx512,
+     oct_depthwise_u8s8_scratch_bytes_avx512, oct_depthwise_u8s8_3x3s1_avx512, "avx512 3x3s1"},
+    {oct_depthwise_accepts_3x3s2_avx512, oct_depthwise_u8s8_packed_bytes_avx512, oct_depthwise_u8s8_pack_avx512,
+     oct_depthwise_u8s8_scratch_bytes_avx512, oct_depthwise_u8s8_3x3s2_avx512, "avx512 3x3s2"},
+    {oct_depthwise_accepts_5x5s1_avx512, oct_depthwise_u8s8_packed_bytes_avx512, oct_depthwise_u8s8_pack_avx512,
+     oct_depthwise_u8s8_scratch_bytes_avx512, oct_depthwise_u8s8_5x5s1_avx512, "avx512 5x5s1"},
+    {oct_depthwise_accepts_5x5s2_avx512, oct_depthwise_u8s8_packed_bytes_avx512, oct_depthwise_u8s8_pack_avx512,
+     oct_depthwise_u8s8_scratch_bytes_avx512, oct_depthwise_u8s8_5x5s2_avx512, "avx512 5x5s2"},
+};
+
 void oct_overlay_avx512(oct_kernels *table)
 {
     memcpy(table->gemm_f32, gemm_f32, sizeof gemm_f32);
     memcpy(table->gemm_u8s8, gemm_u8s8, sizeof gemm_u8s8);
     memcpy(table->gemv_f32, gemv_f32, sizeof gemv_f32);
     memcpy(table->gemv_u8s8, gemv_u8s8, sizeof gemv_u8s8);
+    oct_lay_depthwise(table->depthwise_f32, depthwise_f32, sizeof depthwise_f32 / sizeof depthwise_f32[0]);
+    oct_lay_depthwise(table->depthwise_u8s8, depthwise_u8s8, sizeof depthwise_u8s8 / sizeof depthwise_u8s8[0]);
 }

@@ -1,5 +1,7 @@
 /* overlay_avx512vnni.c - what AVX-512 VNNI (Cascade Lake, Zen 4) lays over the table of AVX-512. */
 #include <string.h>
+#include "avx512/depthwise_avx512.h"
+#include "depthwise_avx512vnni.h"
 #include "gemm_avx512vnni.h"
 
 static const oct_gemm_entry gemm_u8s8[] = {
@@ -15,8 +17,20 @@ static const oct_gemm_entry gemv_u8s8[] = {
     {.fn = NULL},
 };
 
+static const oct_depthwise_entry depthwise_u8s8[] = {
+    {oct_depthwise_accepts_3x3s1_avx512, oct_depthwise_u8s8_packed_bytes_avx512vnni, oct_depthwise_u8s8_pack_avx512vnni,
+     oct_depthwise_u8s8_scratch_bytes_avx512, oct_depthwise_u8s8_3x3s1_avx512vnni, "avx512vnni 3x3s1"},
+    {oct_depthwise_accepts_3x3s2_avx512, oct_depthwise_u8s8_packed_bytes_avx512vnni, oct_depthwise_u8s8_pack_avx512vnni,
+     oct_depthwise_u8s8_scratch_bytes_avx512, oct_depthwise_u8s8_3x3s2_avx512vnni, "avx512vnni 3x3s2"},
+    {oct_depthwise_accepts_5x5s1_avx512, oct_depthwise_u8s8_packed_bytes_avx512vnni, oct_depthwise_u8s8_pack_avx512vnni,
+     oct_depthwise_u8s8_scratch_bytes_avx512, oct_depthwise_u8s8_5x5s1_avx512vnni, "avx512vnni 5x5s1"},
+    {oct_depthwise_accepts_5x5s2_avx512, oct_depthwise_u8s8_packed_bytes_avx512vnni, oct_depthwise_u8s8_pack_avx512vnni,
+     oct_depthwise_u8s8_scratch_bytes_avx512, oct_depthwise_u8s8_5x5s2_avx512vnni, "avx512vnni 5x5s2"},
+};
+
 void oct_overlay_avx512vnni(oct_kernels *table)
 {
     memcpy(table->gemm_u8s8, gemm_u8s8, sizeof gemm_u8s8);
     memcpy(table->gemv_u8s8, gemv_u8s8, sizeof gemv_u8s8);
+    oct_lay_depthwise(table->depthwise_u8s8, depthwise_u8s8, sizeof depthwise_u8s8 / sizeof depthwise_u8s8[0]);
 }
