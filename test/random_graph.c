@@ -232,6 +232,8 @@ static void add_concat(oct_graph *g, oct_dtype dtype)
     int in[3] = {x, x, x}, count = 1;
     for (int tries = 0; tries < 10 && count < 3; tries++) {
         const int other = any_value(g, dtype, false);
+        if (other == OCT_NONE)
+            continue;
         oct_shape shape = g->values[other].shape;
         if (shape.rank != g->values[x].shape.rank)
             continue;
