@@ -17,6 +17,8 @@ bool oct_import_is_constant(const oct_import *im, int value) { return oct_value_
 
 oct_dtype oct_import_dtype(const oct_import *im, int value) { return im->graph->values[value].dtype; }
 
+/* Axes, pads, shapes, repeats: ONNX has them as int64 tensors of rank 1; some exporters write a scalar where a single number is
+ * meant. */
 oct_status oct_import_list_in(const oct_import *im, int i, oct_import_list *list)
 {
     *list = (oct_import_list){0};
@@ -35,6 +37,7 @@ oct_status oct_import_list_in(const oct_import *im, int i, oct_import_list *list
     return OCT_OK;
 }
 
+/* Clip's bounds, Pad's value, Dropout's ratio: rank 0 by the specification, rank 1 with one element in many files. */
 oct_status oct_import_scalar_in(const oct_import *im, int i, double missing, double *number)
 {
     *number = missing;
@@ -47,6 +50,8 @@ oct_status oct_import_scalar_in(const oct_import *im, int i, double missing, dou
     return OCT_OK;
 }
 
+/* The pointer stays good because a value's elements have a block of their own; only the oct_value structs move when values are
+ * added. */
 oct_status oct_import_floats_in(const oct_import *im, int i, const float **data)
 {
     const oct_value *value = &im->graph->values[im->in[i]];
@@ -58,6 +63,8 @@ oct_status oct_import_floats_in(const oct_import *im, int i, const float **data)
 
 /* -------------------------------------------------------------------------------------------- attributes ---- */
 
+/* A handful of attributes a node: a linear search. The driver has refused unknown names, wrong types and repetitions, so the
+ * accessors below need not check what they find. */
 const oct_onnx_attr *oct_import_attr(const oct_import *im, const char *name)
 {
     for (int i = 0; i < im->node->attr_count; i++)
@@ -84,6 +91,7 @@ const char *oct_import_string(const oct_import *im, const char *name, const char
     return attr ? attr->s : missing;
 }
 
+/* ONNX has no boolean attributes; ints stand for them. A 2 is a damaged file or a meaning octet does not know. */
 oct_status oct_import_flag(const oct_import *im, const char *name, bool missing, bool *flag)
 {
     const int64_t number = oct_import_int(im, name, missing);
@@ -93,6 +101,8 @@ oct_status oct_import_flag(const oct_import *im, const char *name, bool missing,
     return oct_fail(OCT_ERR_FORMAT, "attribute %s is %lld; it must be 0 or 1", name, (long long)number);
 }
 
+/* Lists are walked in the file each time they are asked for. Their wire form (packed or not) is checked here for the first time, so
+ * a damaged list is an error of the node that wanted it. */
 oct_status oct_import_list_attr(const oct_import *im, const char *name, oct_import_list *list)
 {
     *list = (oct_import_list){0};
@@ -135,6 +145,10 @@ static oct_status make_name(oct_import *im, const char *suffix, const char **nam
     return OCT_OK;
 }
 
+/* The one way into the graph. Three cases:
+ *   all inputs constant, operator foldable   computed now, the outcome is a constant
+ *   all inputs constant, others              a node all the same; it will be computed on every run, but no file has that
+ *   some input variable                      a node; its constants must be f32, for the run time knows no integers */
 oct_status oct_import_emit(oct_import *im, oct_op op, const char *suffix, const oct_attrs *attrs, const int *in, int in_count,
                            int *out)
 {
@@ -142,6 +156,7 @@ oct_status oct_import_emit(oct_import *im, oct_op op, const char *suffix, const 
     bool constant = true, folded = false;
     OCT_TRY(make_name(im, suffix, &name));
     for (int i = 0; i < in_count; i++)
+        /* an operand that is left out does not keep a node from being constant */
         constant &= in[i] == OCT_NONE || oct_import_is_constant(im, in[i]);
     for (int i = 0; i < in_count && !constant; i++)
         if (in[i] != OCT_NONE && oct_import_dtype(im, in[i]) != OCT_F32)
@@ -185,6 +200,8 @@ oct_status oct_import_reduce(oct_import *im, const char *suffix, oct_reduce_fn f
     return oct_import_emit(im, OCT_OP_REDUCE, suffix, &attrs, &x, 1, out);
 }
 
+/* Shapes travel as int64, but the graph's attributes are 32 bits wide. No tensor of 2^31 elements along one axis would fit a
+ * machine that octet is for, so that is a refusal, not a limit to lift. */
 oct_status oct_import_reshape(oct_import *im, const char *suffix, const oct_shape *shape, int x, int *out)
 {
     const oct_shape from = oct_import_shape(im, x);
@@ -200,6 +217,7 @@ oct_status oct_import_reshape(oct_import *im, const char *suffix, const oct_shap
     return oct_import_emit(im, OCT_OP_RESHAPE, suffix, &attrs, &x, 1, out);
 }
 
+/* Moving only axes of length 1 would be a reshape; telling so is left to the optimiser, which sees more of the neighbourhood. */
 oct_status oct_import_transpose(oct_import *im, const char *suffix, const int *perm, int x, int *out)
 {
     oct_attrs attrs = {0};
@@ -214,6 +232,7 @@ oct_status oct_import_transpose(oct_import *im, const char *suffix, const int *p
 
 /* ----------------------------------------------------------------------------------------------- outputs ---- */
 
+/* An output that is left out ("") has no symbol and needs no value. */
 void oct_import_set_output(oct_import *im, int i, int value)
 {
     if (i < im->node->out_count && im->node->out[i] != OCT_NO_SYMBOL)

@@ -18,6 +18,12 @@
 
 typedef struct oct_import oct_import;
 
+/* Row flags. */
+enum {
+    OCT_ROW_SHAPE_ONLY = 1,   /* looks at its input's shape, not at its elements */
+    OCT_ROW_DOUBLE = 2        /* Cast: takes double constants, which exporters write in front of it */
+};
+
 typedef struct oct_import_row {
     const char *op;
     int since;                /* the first opset this row describes, up to the operator's next row */
@@ -28,8 +34,7 @@ typedef struct oct_import_row {
     const char *attributes;   /* "name:type ..." with f float, i int, s string, t tensor, F floats, I ints */
     oct_status (*lower)(oct_import *im);
     int variant;              /* for handlers that serve several rows: an oct_fn, oct_binary_fn, ... */
-    bool shape_only;          /* looks at its input's shape, not at its elements */
-    bool takes_double;        /* Cast: double constants, which exporters write in front of it */
+    int flags;
 } oct_import_row;
 
 typedef struct oct_import_table {

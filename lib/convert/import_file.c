@@ -35,6 +35,8 @@ static oct_status open_file(const char *path, FILE **file, uint64_t *size)
     return OCT_OK;
 }
 
+/* The caller has compared offset and count with the file's size, so the block is never larger than what is there. A file that
+ * shrinks meanwhile gives a short read, which is an error. */
 static oct_status read_range(FILE *file, const char *path, uint64_t offset, size_t count, uint8_t **bytes)
 {
     *bytes = oct_alloc(count, 1);
@@ -47,6 +49,8 @@ static oct_status read_range(FILE *file, const char *path, uint64_t offset, size
     return oct_fail(OCT_ERR_IO, "%s: could not read %zu bytes at %llu", path, count, (unsigned long long)offset);
 }
 
+/* The whole file, because protobuf puts a graph's parts in any order: weights may stand before or behind the nodes that use them.
+ * */
 oct_status oct_import_read_file(const char *path, uint8_t **bytes, size_t *size)
 {
     FILE *file;
@@ -60,6 +64,7 @@ oct_status oct_import_read_file(const char *path, uint8_t **bytes, size_t *size)
     return status;
 }
 
+/* "a/b.onnx" -> "a", "/b.onnx" -> "/", "b.onnx" -> ".". */
 char *oct_import_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -120,6 +125,8 @@ static oct_status resolve(const char *folder, const char *location, char **resol
     return status;
 }
 
+/* Look at the name, resolve it, open it, compare the range with the size, read: in that order, so that nothing outside the folder
+ * is ever opened and nothing is allocated for bytes that do not exist. */
 oct_status oct_import_read_side_file(const char *folder, const char *location, uint64_t offset, size_t count, uint8_t **bytes)
 {
     char *path = NULL;

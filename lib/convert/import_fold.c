@@ -34,6 +34,7 @@ static void advance(const oct_shape *shape, int64_t *digits, cursor *cursors, in
         digits[axis]++;
         for (int c = 0; c < count; c++)
             cursors[c].at += cursors[c].stride[axis];
+        /* no carry: done */
         if (digits[axis] < shape->dims[axis])
             return;
         for (int c = 0; c < count; c++)
@@ -55,6 +56,7 @@ static void gather(const void *in, cursor from, const oct_shape *shape, size_t s
 
 /* ---- layout ---- */
 
+/* Output axis i walks along input axis perm[i], so it takes that axis' stride. */
 static void fold_transpose(const oct_value *x, const oct_attrs *attrs, const oct_shape *shape, void *out)
 {
     cursor from = {0};
@@ -65,6 +67,8 @@ static void fold_transpose(const oct_value *x, const oct_attrs *attrs, const oct
     gather(x->data, from, shape, oct_dtype_size(x->dtype), out);
 }
 
+/* A slice is a walk from another first element with multiplied strides; a negative step walks backwards. The operator's shape rule
+ * has checked that first and last element of every axis lie in the input. */
 static void fold_slice(const oct_value *x, const oct_attrs *attrs, const oct_shape *shape, void *out)
 {
     cursor from = {0};
@@ -84,6 +88,7 @@ static void fold_concat(const oct_graph *graph, const oct_node *node, const oct_
     const int64_t rows = oct_shape_product(shape, 0, axis);
     const size_t size = oct_dtype_size(graph->values[node->in[0]].dtype);
     char *to = out;
+    /* For axis 1 of [2, a] and [2, b]: a b a b. */
     for (int64_t row = 0; row < rows; row++) {
         for (int i = 0; i < node->in_count; i++) {
             const oct_value *x = &graph->values[node->in[i]];
@@ -97,6 +102,7 @@ static void fold_concat(const oct_graph *graph, const oct_node *node, const oct_
 
 /* ---- arithmetic ---- */
 
+/* In float, as the run time would, so that folding does not change a model's numbers. */
 static float binary_f32(int32_t fn, float a, float b)
 {
     switch ((oct_binary_fn)fn) {
@@ -160,6 +166,7 @@ static cursor broadcast_cursor(const oct_shape *x, const oct_shape *shape)
     return c;
 }
 
+/* Both operands of one type: ONNX has no mixed arithmetic (but Pow, whose handler converts the exponent before). */
 static oct_status fold_binary(const oct_value *a, const oct_value *b, const oct_attrs *attrs, const oct_shape *shape, void *out)
 {
     const int64_t elements = oct_shape_elements(shape);
@@ -231,6 +238,7 @@ oct_status oct_import_fold_where(oct_import *im, const char *suffix, int conditi
     return walk(im, suffix, in, 3, out);
 }
 
+/* Of the element functions only Neg and Abs have a meaning for integers: 0 - x, and 0 - x or 0 + x. */
 static oct_status fold_unary(const oct_value *x, const oct_attrs *attrs, void *out)
 {
     const int64_t elements = oct_shape_elements(&x->shape);
@@ -250,6 +258,8 @@ static oct_status fold_unary(const oct_value *x, const oct_attrs *attrs, void *o
 
 /* ---- the way in ---- */
 
+/* What exporters really put between a weight or a shape and its use. Conv, pools and the like of constants do not occur; they
+ * become ordinary nodes. */
 static bool is_foldable(const oct_graph *graph, oct_op op, const int *in)
 {
     switch (op) {
@@ -260,6 +270,7 @@ static bool is_foldable(const oct_graph *graph, oct_op op, const int *in)
     }
 }
 
+/* `out` has room for the shape's elements; there is at least one. */
 static oct_status evaluate(const oct_graph *graph, const oct_node *node, const oct_shape *shape, void *out)
 {
     const oct_value *x = &graph->values[node->in[0]];
@@ -304,6 +315,7 @@ static oct_status compute(oct_import *im, const oct_node *node, const char *name
     return status;
 }
 
+/* The node is made up on the stack: the operators' shape rules want one, the graph is not to keep it. */
 oct_status oct_import_fold(oct_import *im, oct_op op, const char *name, const oct_attrs *attrs, const int *in, int in_count,
                            int *out, bool *done)
 {

@@ -67,6 +67,8 @@ static int find_bucket(const oct_onnx_model *model, const char *name)
     return (int)at;
 }
 
+/* Doubles the table and puts all names in anew. The name array grows along to half the buckets, which is all that may ever be used.
+ * */
 static oct_status grow_symbols(oct_onnx_model *model)
 {
     const int buckets = model->bucket_count ? 2 * model->bucket_count : 64;
@@ -105,6 +107,7 @@ static oct_status symbol_of(const parser *p, const char *name, int *symbol)
     return OCT_OK;
 }
 
+/* Node inputs and outputs. The arrays have been sized by counting the same fields, so the index stays inside. */
 static oct_status parse_symbol(const parser *p, const oct_pb_field *field, const char *what, int *symbol)
 {
     const char *name;
@@ -144,6 +147,7 @@ static oct_status parse_attr(const parser *p, oct_pb_span body, oct_onnx_attr *a
     }
 }
 
+/* First walk: how many of everything. */
 static oct_status allocate_node(const parser *p, oct_pb_span body, oct_onnx_node *node)
 {
     OCT_TRY(count_fields(p, body, 1, OCT_ONNX_MAX_OPERANDS, "inputs of a node", &node->in_count));
@@ -154,6 +158,8 @@ static oct_status allocate_node(const parser *p, oct_pb_span body, oct_onnx_node
     return parse_array(p, node->attr_count, sizeof *node->attrs, &node->attrs);
 }
 
+/* Second walk: fills what allocate_node has made room for. Fields come in any order; of a scalar field that comes twice the last
+ * one counts, as protobuf has it. */
 static oct_status parse_node(const parser *p, oct_pb_span body, oct_onnx_node *node)
 {
     *node = (oct_onnx_node){.name = "", .op = "", .domain = ""};
@@ -182,6 +188,7 @@ static oct_status parse_node(const parser *p, oct_pb_span body, oct_onnx_node *n
 
 /* ------------------------------------------------------------------------------------ inputs and outputs ---- */
 
+/*     TypeProto > tensor_type > shape > dim: either a number or a name ("batch"), or neither. All but a number is -1 here. */
 static oct_status parse_dim(const parser *p, oct_pb_span body, oct_onnx_info *info)
 {
     if (info->shape.rank == OCT_MAX_RANK)
@@ -226,6 +233,7 @@ static oct_status parse_shape(const parser *p, oct_pb_span body, oct_onnx_info *
     return each_message(p, body, 1, "TensorShapeProto.dim", info, parse_dim);
 }
 
+/* The element type, and the shape if there is one; a shape without dims is a scalar, no shape at all is "anything". */
 static oct_status parse_tensor_type(const parser *p, oct_pb_span body, oct_onnx_info *info)
 {
     oct_pb_reader reader = oct_pb_open(p->file, body);
@@ -238,6 +246,7 @@ static oct_status parse_tensor_type(const parser *p, oct_pb_span body, oct_onnx_
     return each_message(p, body, 2, "TypeProto.Tensor.shape", info, parse_shape);
 }
 
+/* Which alternative of the `oneof` the file uses is told by the field's number; only tensors are read further. */
 static oct_status parse_type(const parser *p, oct_pb_span body, oct_onnx_info *info)
 {
     static const char *const kinds[] = {[1] = "tensor", [4] = "sequence", [5] = "map", [7] = "opaque value", [8] = "sparse tensor",
@@ -252,6 +261,7 @@ static oct_status parse_type(const parser *p, oct_pb_span body, oct_onnx_info *i
     return each_message(p, body, 1, "TypeProto.tensor_type", info, parse_tensor_type);
 }
 
+/* An input or output of the graph: name and type. */
 static oct_status parse_info(const parser *p, oct_pb_span body, oct_onnx_info *info)
 {
     const char *name = "";
@@ -271,6 +281,7 @@ static oct_status parse_info(const parser *p, oct_pb_span body, oct_onnx_info *i
 
 /* ------------------------------------------------------------------------------------------------- graph ---- */
 
+/* First walk over the graph. The limits are on the count of things, the file's size is on their contents. */
 static oct_status allocate_graph(const parser *p, oct_pb_span body)
 {
     oct_onnx_model *m = p->model;
@@ -285,6 +296,7 @@ static oct_status allocate_graph(const parser *p, oct_pb_span body)
     return parse_array(p, m->output_count, sizeof *m->outputs, &m->outputs);
 }
 
+/* The tensor's elements stay in the file until a node wants them (oct_onnx_tensor_decode); here only their number is checked. */
 static oct_status parse_initializer(const parser *p, oct_pb_span body, int i)
 {
     oct_onnx_tensor *tensor = &p->model->initializers[i];
@@ -319,6 +331,7 @@ static oct_status parse_graph_field(const parser *p, const oct_pb_field *field, 
     }
 }
 
+/* Protobuf would merge two graphs into one; no ONNX writer splits it, so a second one is damage. */
 static oct_status parse_graph(const parser *p, const oct_pb_field *graph)
 {
     oct_pb_span body;

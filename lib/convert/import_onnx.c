@@ -78,6 +78,8 @@ static oct_status refuse_operator(const oct_import *im, int since)
     return oct_fail(OCT_ERR_UNSUPPORTED, "the operator is not supported");
 }
 
+/* Vendors' operators share names with ONNX's own (com.microsoft has a Gelu and a Conv), so the domain is looked at before the name.
+ * */
 static oct_status check_domain(const oct_import *im)
 {
     const char *domain = im->node->domain;
@@ -90,6 +92,7 @@ static oct_status check_domain(const oct_import *im)
                     im->model.has_functions ? " (the file's functions must be inlined first)" : "");
 }
 
+/* The letters of the rows' attribute lists. */
 static char attr_type_letter(int64_t type)
 {
     switch (type) {
@@ -116,6 +119,7 @@ static char listed_type(const char *list, const char *name)
     return 0;
 }
 
+/* An attribute that octet does not know may change what the operator computes, so it is never skipped. */
 static oct_status check_attributes(const oct_import *im)
 {
     const char *list = im->row->attributes;
@@ -134,6 +138,7 @@ static oct_status check_attributes(const oct_import *im)
     return OCT_OK;
 }
 
+/* Trailing optional inputs may be missing or named "", those in the middle only named "". The required ones come first. */
 static oct_status check_counts(const oct_import *im)
 {
     const oct_import_row *row = im->row;
@@ -151,6 +156,7 @@ static oct_status check_counts(const oct_import *im)
 
 /* --------------------------------------------------------------------------------------------- symbols ---- */
 
+/* ONNX is in single static assignment form: each name is given a value once. */
 static oct_status define(const oct_import *im, int symbol, bool *already)
 {
     if (*already)
@@ -159,6 +165,8 @@ static oct_status define(const oct_import *im, int symbol, bool *already)
     return OCT_OK;
 }
 
+/* Up to IR version 3 initializers had to be listed among the inputs, as their default; octet takes them for the constants they are.
+ * */
 static oct_status define_initializers_and_inputs(oct_import *im)
 {
     for (int i = 0; i < im->model.initializer_count; i++) {
@@ -174,6 +182,7 @@ static oct_status define_initializers_and_inputs(oct_import *im)
     return OCT_OK;
 }
 
+/* Counts uses, too: an output that nobody uses (Dropout's mask in old files) need not be supported. */
 static oct_status define_outputs_and_uses(oct_import *im)
 {
     for (int n = 0; n < im->model.node_count; n++) {
@@ -199,6 +208,7 @@ static oct_status define_outputs_and_uses(oct_import *im)
  * input. */
 static void want_constants(oct_import *im)
 {
+    /* One pass backwards is enough: in topological order all users of a value stand behind its producer. */
     for (int n = im->model.node_count - 1; n >= 0; n--) {
         const oct_onnx_node *node = &im->model.nodes[n];
         int since;
@@ -208,7 +218,7 @@ static void want_constants(oct_import *im)
             wanted |= node->out[i] != OCT_NO_SYMBOL && im->symbols[node->out[i]].wanted;
         for (int i = 0; row && i < node->in_count; i++) {
             const uint32_t bits = i < 32 ? (row->constants | row->preferred) >> i & 1 : 0;
-            if (node->in[i] != OCT_NO_SYMBOL && (bits || (wanted && !row->shape_only)))
+            if (node->in[i] != OCT_NO_SYMBOL && (bits || (wanted && !(row->flags & OCT_ROW_SHAPE_ONLY))))
                 im->symbols[node->in[i]].wanted = true;
         }
     }
@@ -231,6 +241,7 @@ static oct_status add_constant(oct_import *im, const char *name, oct_dtype dtype
     return oct_graph_add_value(im->graph, name, OCT_S64, shape, wide, value);
 }
 
+/* Side files are bytes of the model as well, so they raise the budget of computed constants. */
 oct_status oct_import_add_tensor(oct_import *im, const char *name, const oct_onnx_tensor *tensor, int *value)
 {
     oct_dtype dtype;
@@ -284,6 +295,8 @@ static oct_status ask_for_constant(oct_import *im, const oct_onnx_info *info)
 
 /* --------------------------------------------------------------------------------------- graph inputs ---- */
 
+/* Every shape must be known now: octet plans memory and packs weights for fixed sizes. A first dimension that is unknown is the
+ * batch. Some exporters write -1 for unknown. */
 static oct_status input_shape(const oct_import *im, const oct_onnx_info *info, oct_shape *shape)
 {
     const char *name = symbol_name(im, info->symbol);
@@ -323,6 +336,7 @@ static oct_status add_input(oct_import *im, const oct_onnx_info *info)
     return oct_graph_add_input(im->graph, value);
 }
 
+/* In the file's order, which becomes the graph's; those that turned out to be constants are left out. */
 static oct_status add_inputs(oct_import *im)
 {
     for (int i = 0; i < im->model.input_count; i++) {
@@ -360,6 +374,7 @@ static oct_status resolve(oct_import *im, int number, int *value)
                     symbol_name(im, number));
 }
 
+/* The node's operands as graph values, with the demands of its row: constants where constants must be. */
 static oct_status resolve_inputs(oct_import *im)
 {
     const int count = im->node->in_count;
@@ -375,7 +390,7 @@ static oct_status resolve_inputs(oct_import *im)
         if (im->node->in[i] == OCT_NO_SYMBOL)
             continue;
         OCT_TRY(resolve(im, im->node->in[i], &im->in[i]));
-        if (im->symbols[im->node->in[i]].is_double && !im->row->takes_double)
+        if (im->symbols[im->node->in[i]].is_double && !(im->row->flags & OCT_ROW_DOUBLE))
             return oct_fail(OCT_ERR_UNSUPPORTED, "the constant \"%s\" is of type double; supported are float, int64, int32, bool",
                             symbol_name(im, im->node->in[i]));
         if (i < 32 && (im->row->constants >> i & 1) && !oct_import_is_constant(im, im->in[i]))
@@ -403,6 +418,7 @@ static oct_status name_outputs(oct_import *im, int first_new)
     return OCT_OK;
 }
 
+/* Domain, row, attributes, operands, then the handler; afterwards every output that somebody uses must have a value. */
 static oct_status lower_node(oct_import *im)
 {
     int since;
@@ -413,6 +429,7 @@ static oct_status lower_node(oct_import *im)
     OCT_TRY(check_attributes(im));
     OCT_TRY(check_counts(im));
     OCT_TRY(resolve_inputs(im));
+    /* Values from here on are this node's own. */
     const int first_new = im->graph->value_count;
     OCT_TRY(im->row->lower(im));
     for (int i = 0; i < im->node->out_count; i++)
@@ -421,6 +438,7 @@ static oct_status lower_node(oct_import *im)
     return name_outputs(im, first_new);
 }
 
+/* ONNX demands topological order, so one pass is enough and a name that has no value yet is an error. */
 static oct_status lower_nodes(oct_import *im)
 {
     for (int n = 0; n < im->model.node_count; n++) {
@@ -469,6 +487,8 @@ static oct_status add_output(oct_import *im, const oct_onnx_info *info)
     return oct_graph_add_output(im->graph, value);
 }
 
+/* The sweep takes away what only served the import: folded chains, weights before their transposition. The check is the proof that
+ * the handlers kept the graph's rules; it never fails for a good handler, whatever the file. */
 static oct_status add_outputs(oct_import *im)
 {
     for (int i = 0; i < im->model.output_count; i++) {
@@ -484,6 +504,7 @@ static oct_status add_outputs(oct_import *im)
 
 /* ---------------------------------------------------------------------------------------------- way in ---- */
 
+/* A file without a graph is most likely no ONNX file: random bytes can be valid protobuf. */
 static oct_status check_model(const oct_import *im)
 {
     const oct_onnx_model *m = &im->model;
@@ -500,6 +521,7 @@ static oct_status check_model(const oct_import *im)
     return OCT_OK;
 }
 
+/* The five steps of the head of this file. */
 static oct_status import_model(oct_import *im)
 {
     OCT_TRY(oct_onnx_model_parse(im->file, &im->model));

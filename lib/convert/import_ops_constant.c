@@ -7,6 +7,7 @@
 #include "import_fold.h"
 #include "memory.h"
 
+/* The node's only output is a constant; the data are copied. */
 static oct_status set_constant(oct_import *im, oct_dtype dtype, const oct_shape *shape, const void *data)
 {
     int y;
@@ -80,6 +81,8 @@ static oct_status list_attr(oct_import *im, const oct_onnx_attr *attr, oct_dtype
     return status;
 }
 
+/* value (a tensor) since opset 1; value_float, value_floats, value_int, value_ints since 12. The row has refused the string and
+ * sparse forms by their names, and the type tells the rest apart. */
 static oct_status lower_constant(oct_import *im)
 {
     const oct_shape scalar = {0};
@@ -142,6 +145,7 @@ static oct_status lower_shape(oct_import *im)
     return set_constant(im, OCT_S64, &vector, shape.dims + start);
 }
 
+/* The number of elements, as a scalar. */
 static oct_status lower_size(oct_import *im)
 {
     const oct_shape shape = oct_import_shape(im, im->in[0]), scalar = {0};
@@ -191,6 +195,7 @@ static oct_status cast_element(const oct_value *x, int64_t i, int64_t to, void *
     return OCT_OK;
 }
 
+/* int32 is not cut to 32 bits: shapes and indices are small, and a larger one would be an error elsewhere. */
 static oct_status cast_constant(oct_import *im, const char *suffix, int input, int64_t to, int *out)
 {
     const oct_shape shape = oct_import_shape(im, input);
@@ -206,12 +211,14 @@ static oct_status cast_constant(oct_import *im, const char *suffix, int input, i
     return status;
 }
 
+/* For operators that may mix types (Pow). */
 oct_status oct_import_to_float(oct_import *im, const char *suffix, int x, int *out)
 {
     *out = x;
     return oct_import_dtype(im, x) == OCT_F32 ? OCT_OK : cast_constant(im, suffix, x, OCT_ONNX_FLOAT, out);
 }
 
+/* Of a computed value only the cast to the type it has, float, which is nothing. Of constants all that shape arithmetic needs. */
 static oct_status lower_cast(oct_import *im)
 {
     const int64_t to = oct_import_int(im, "to", 0);
@@ -236,6 +243,8 @@ enum { ROUND_DOWN, ROUND_UP, ROUND_EVEN };
 
 static float round_as(int how, float x) { return how == ROUND_DOWN ? floorf(x) : how == ROUND_UP ? ceilf(x) : nearbyintf(x); }
 
+/* Floor, Ceil, Round exist for sizes worked out in float (height * scale); octet has no such function at run time. Round is to
+ * even. */
 static oct_status lower_rounding(oct_import *im)
 {
     const oct_shape shape = oct_import_shape(im, im->in[0]);
@@ -271,49 +280,25 @@ static oct_status lower_where(oct_import *im)
 
 /* ------------------------------------------------------------------------------------------------- table ---- */
 
-#define ROUNDING .min_in = 1, .max_in = 1, .max_out = 1, .constants = 1, .attributes = "", .lower = lower_rounding
-#define OF_SHAPE .min_in = 1, .max_in = 1, .max_out = 1, .shape_only = true
-
 static const oct_import_row rows[] = {
-    {.op = "Constant", .since = 1, .max_out = 1, .attributes = "value:t", .lower = lower_constant},
-    {.op = "Constant",
-     .since = 12,
-     .max_out = 1,
-     .attributes = "value:t value_float:f value_floats:F value_int:i value_ints:I",
-     .lower = lower_constant},
-    {.op = "ConstantOfShape",
-     .since = 9,
-     .min_in = 1,
-     .max_in = 1,
-     .max_out = 1,
-     .constants = 1,
-     .attributes = "value:t",
-     .lower = lower_constant_of_shape},
-    {.op = "Shape", .since = 1, OF_SHAPE, .attributes = "", .lower = lower_shape},
-    {.op = "Shape", .since = 15, OF_SHAPE, .attributes = "start:i end:i", .lower = lower_shape},
-    {.op = "Size", .since = 1, OF_SHAPE, .attributes = "", .lower = lower_size},
-    {.op = "Range", .since = 11, .min_in = 3, .max_in = 3, .max_out = 1, .constants = 7, .attributes = "", .lower = lower_range},
-    {.op = "Cast",
-     .since = 6,
-     .min_in = 1,
-     .max_in = 1,
-     .max_out = 1,
-     .attributes = "to:i",
-     .lower = lower_cast,
-     .takes_double = true},
-    {.op = "Cast",
-     .since = 19,
-     .min_in = 1,
-     .max_in = 1,
-     .max_out = 1,
-     .attributes = "to:i saturate:i",
-     .lower = lower_cast,
-     .takes_double = true},
-    {.op = "Equal", .since = 7, .min_in = 2, .max_in = 2, .max_out = 1, .constants = 3, .attributes = "", .lower = lower_equal},
-    {.op = "Where", .since = 9, .min_in = 3, .max_in = 3, .max_out = 1, .constants = 7, .attributes = "", .lower = lower_where},
-    {.op = "Floor", .since = 6, ROUNDING, .variant = ROUND_DOWN},
-    {.op = "Ceil", .since = 6, ROUNDING, .variant = ROUND_UP},
-    {.op = "Round", .since = 11, ROUNDING, .variant = ROUND_EVEN},
+    /* operator, since; inputs min, max; outputs; constants, preferred (bits); attributes; handler, variant, flags */
+    /* Opset 12 added the short forms, 1 to 11 have only the tensor. */
+    {"Constant", 1, 0, 0, 1, 0, 0, "value:t", lower_constant, 0, 0},
+    {"Constant", 12, 0, 0, 1, 0, 0, "value:t value_float:f value_floats:F value_int:i value_ints:I", lower_constant, 0, 0},
+    {"ConstantOfShape", 9, 1, 1, 1, 1, 0, "value:t", lower_constant_of_shape, 0, 0},
+    /* Opset 15 added start and end. */
+    {"Shape", 1, 1, 1, 1, 0, 0, "", lower_shape, 0, OCT_ROW_SHAPE_ONLY},
+    {"Shape", 15, 1, 1, 1, 0, 0, "start:i end:i", lower_shape, 0, OCT_ROW_SHAPE_ONLY},
+    {"Size", 1, 1, 1, 1, 0, 0, "", lower_size, 0, OCT_ROW_SHAPE_ONLY},
+    {"Range", 11, 3, 3, 1, 7, 0, "", lower_range, 0, 0},
+    /* Opset 6 named the type by number; 19 added saturate, which concerns 8-bit floats only. */
+    {"Cast", 6, 1, 1, 1, 0, 0, "to:i", lower_cast, 0, OCT_ROW_DOUBLE},
+    {"Cast", 19, 1, 1, 1, 0, 0, "to:i saturate:i", lower_cast, 0, OCT_ROW_DOUBLE},
+    {"Equal", 7, 2, 2, 1, 3, 0, "", lower_equal, 0, 0},
+    {"Where", 9, 3, 3, 1, 7, 0, "", lower_where, 0, 0},
+    {"Floor", 6, 1, 1, 1, 1, 0, "", lower_rounding, ROUND_DOWN, 0},
+    {"Ceil", 6, 1, 1, 1, 1, 0, "", lower_rounding, ROUND_UP, 0},
+    {"Round", 11, 1, 1, 1, 1, 0, "", lower_rounding, ROUND_EVEN, 0},
 };
 
 const oct_import_table oct_import_constant_ops = {rows, (int)(sizeof rows / sizeof rows[0])};

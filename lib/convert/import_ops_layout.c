@@ -5,6 +5,7 @@
 #include "import_context.h"
 #include "memory.h"
 
+/* Negative axes count from the end (in the specification since opset 11; harmless before). */
 static oct_status axis_of(int64_t number, int rank, int *axis)
 {
     *axis = oct_axis(number, rank);
@@ -18,6 +19,7 @@ static oct_status read_list(const oct_import *im, const char *name, int i, oct_i
     return list->given ? OCT_OK : oct_import_list_in(im, i, list);
 }
 
+/* Flatten, Squeeze, Unsqueeze are reshapes whose target shape they know. */
 static oct_status set_reshaped(oct_import *im, const oct_shape *shape)
 {
     int y;
@@ -28,6 +30,7 @@ static oct_status set_reshaped(oct_import *im, const oct_shape *shape)
 
 /* ----------------------------------------------------------------------------------------- the same value ---- */
 
+/* Two names for one value. Should both be outputs of the graph, the driver makes a copy. */
 static oct_status lower_identity(oct_import *im)
 {
     oct_import_set_output(im, 0, im->in[0]);
@@ -71,6 +74,7 @@ static oct_status lower_reshape(oct_import *im)
         }
         if (list.v[i] < -1 || (list.v[i] == -1 && open >= 0))
             return oct_fail(OCT_ERR_FORMAT, "dimension %d of the shape is %lld", i, (long long)list.v[i]);
+        /* held open with a 1, so that the product below is that of the others */
         if (list.v[i] == -1) {
             open = i;
             to.dims[i] = 1;
@@ -84,6 +88,7 @@ static oct_status lower_reshape(oct_import *im)
     return set_reshaped(im, &to);
 }
 
+/* [d0 .. dn-1] -> [d0 * .. * d(axis-1), d(axis) * .. * dn-1]; an empty product is 1. */
 static oct_status lower_flatten(oct_import *im)
 {
     const oct_shape from = oct_import_shape(im, im->in[0]);
@@ -109,6 +114,7 @@ static oct_status axis_set(const oct_import_list *list, int rank, uint32_t *set)
     return OCT_OK;
 }
 
+/* Takes away the listed axes, which must have length 1; without a list all that have. */
 static oct_status lower_squeeze(oct_import *im)
 {
     const oct_shape from = oct_import_shape(im, im->in[0]);
@@ -127,6 +133,7 @@ static oct_status lower_squeeze(oct_import *im)
     return set_reshaped(im, &to);
 }
 
+/* Inserts axes of length 1. The list counts in the output's axes, so {0, 3} of 3x4 is 1x3x4x1 in any order of the list. */
 static oct_status lower_unsqueeze(oct_import *im)
 {
     const oct_shape from = oct_import_shape(im, im->in[0]);
@@ -146,6 +153,7 @@ static oct_status lower_unsqueeze(oct_import *im)
 
 /* --------------------------------------------------------------------------------------------- transpose ---- */
 
+/* Output axis i is input axis perm[i]; without perm the order is reversed. */
 static oct_status lower_transpose(oct_import *im)
 {
     const int rank = oct_import_shape(im, im->in[0]).rank;
@@ -169,6 +177,7 @@ static oct_status lower_transpose(oct_import *im)
 
 /* ------------------------------------------------------------------------------------------------ concat ---- */
 
+/* One input is the input itself. Constants among the inputs are fine as long as they are floats. */
 static oct_status lower_concat(oct_import *im)
 {
     const int64_t number = oct_import_int(im, "axis", 0);
@@ -199,6 +208,7 @@ static oct_attrs whole(const oct_shape *shape)
     return attrs;
 }
 
+/* The last check before a slice node: 32-bit dimensions, something left, and no node at all where everything is. */
 static oct_status emit_slice(oct_import *im, const char *suffix, const oct_attrs *attrs, int x, int *y)
 {
     const oct_shape shape = oct_import_shape(im, x);
@@ -223,6 +233,7 @@ static oct_status slice_axis(int64_t size, int64_t start, int64_t end, int64_t s
 {
     if (step == 0)
         return oct_fail(OCT_ERR_FORMAT, "a step of 0");
+    /* No sum overflows: only negative numbers are added to, then all are cut to the axis, and steps to 31 bits. */
     start += start < 0 ? size : 0;
     end += end < 0 ? size : 0;
     step = clamp_to(step, -INT32_MAX, INT32_MAX);
@@ -242,6 +253,7 @@ static oct_status slice_axis(int64_t size, int64_t start, int64_t end, int64_t s
     return OCT_OK;
 }
 
+/* Attributes starts, ends, axes up to opset 9; inputs 1 to 4 (with steps) since 10. Without axes the first ones are meant. */
 static oct_status lower_slice(oct_import *im)
 {
     const oct_shape shape = oct_import_shape(im, im->in[0]);
@@ -281,6 +293,7 @@ static oct_status split_lengths(const oct_import *im, int64_t size, oct_import_l
     if (oct_import_int(im, "num_outputs", parts) != parts)
         return oct_fail(OCT_ERR_FORMAT, "num_outputs is %lld, but there are %d",
                         (long long)oct_import_int(im, "num_outputs", parts), parts);
+    /* 7 elements in 3 parts: 3, 3, 1. */
     const int64_t equal = (size + parts - 1) / parts;
     if (!lengths->given && size % parts != 0 && !oct_import_attr(im, "num_outputs"))
         return oct_fail(OCT_ERR_FORMAT, "%lld elements do not make %d equal parts", (long long)size, parts);
@@ -296,6 +309,7 @@ static oct_status split_lengths(const oct_import *im, int64_t size, oct_import_l
     return left == 0 ? OCT_OK : oct_fail(OCT_ERR_FORMAT, "the parts leave %lld of %lld elements", (long long)left, (long long)size);
 }
 
+/* A slice for every output that is used. */
 static oct_status lower_split(oct_import *im)
 {
     const oct_shape shape = oct_import_shape(im, im->in[0]);
@@ -382,6 +396,8 @@ static oct_status gather_slices(oct_import *im, int axis, const oct_shape *out, 
     return oct_import_reshape(im, ".shape", out, *y, y);
 }
 
+/* out = x's shape with axis replaced by the indices' whole shape:  x [A, size, B], indices [I, J] -> [A, I, J, B]. All indices are
+ * known, so all are checked here. */
 static oct_status lower_gather(oct_import *im)
 {
     const oct_shape x = oct_import_shape(im, im->in[0]), index = oct_import_shape(im, im->in[1]);
@@ -407,6 +423,7 @@ static oct_status lower_gather(oct_import *im)
 
 /* ---------------------------------------------------------------------------------------------- widening ---- */
 
+/* "wrap" came with opset 19; a typing error is the same refusal. */
 static oct_status pad_mode(const oct_import *im, int32_t *mode)
 {
     const char *name = oct_import_string(im, "mode", "constant");
@@ -434,6 +451,7 @@ static oct_status lower_pad(oct_import *im)
     if (pads.count != 2 * (axes.given ? axes.count : shape.rank))
         return oct_fail(OCT_ERR_FORMAT, "%d pads for %d axes", pads.count, axes.given ? axes.count : shape.rank);
     OCT_TRY(axis_set(&axes, shape.rank, &set));
+    /* All befores, then all afters: before(a0) before(a1) .. after(a0) after(a1) .. */
     for (int i = 0; i < pads.count / 2; i++) {
         const int axis = axes.given ? oct_axis(axes.v[i], shape.rank) : i;
         const int64_t before = pads.v[i], after = pads.v[i + pads.count / 2];
@@ -480,81 +498,36 @@ static oct_status lower_expand(oct_import *im)
 
 /* ------------------------------------------------------------------------------------------------- table ---- */
 
-#define ONE_TO_ONE .min_in = 1, .max_in = 1, .max_out = 1
-
 static const oct_import_row rows[] = {
-    {.op = "Identity", .since = 1, ONE_TO_ONE, .attributes = "", .lower = lower_identity},
-    {.op = "Dropout", .since = 7, .min_in = 1, .max_in = 1, .max_out = 2, .attributes = "ratio:f", .lower = lower_dropout},
-    {.op = "Dropout",
-     .since = 12,
-     .min_in = 1,
-     .max_in = 3,
-     .max_out = 2,
-     .constants = 4,
-     .preferred = 2,
-     .attributes = "seed:i",
-     .lower = lower_dropout},
-    {.op = "Reshape", .since = 5, .min_in = 2, .max_in = 2, .max_out = 1, .constants = 2, .attributes = "", .lower = lower_reshape},
-    {.op = "Reshape",
-     .since = 14,
-     .min_in = 2,
-     .max_in = 2,
-     .max_out = 1,
-     .constants = 2,
-     .attributes = "allowzero:i",
-     .lower = lower_reshape},
-    {.op = "Flatten", .since = 1, ONE_TO_ONE, .attributes = "axis:i", .lower = lower_flatten},
-    {.op = "Squeeze", .since = 1, ONE_TO_ONE, .attributes = "axes:I", .lower = lower_squeeze},
-    {.op = "Squeeze",
-     .since = 13,
-     .min_in = 1,
-     .max_in = 2,
-     .max_out = 1,
-     .constants = 2,
-     .attributes = "",
-     .lower = lower_squeeze},
-    {.op = "Unsqueeze", .since = 1, ONE_TO_ONE, .attributes = "axes:I", .lower = lower_unsqueeze},
-    {.op = "Unsqueeze",
-     .since = 13,
-     .min_in = 2,
-     .max_in = 2,
-     .max_out = 1,
-     .constants = 2,
-     .attributes = "",
-     .lower = lower_unsqueeze},
-    {.op = "Transpose", .since = 1, ONE_TO_ONE, .attributes = "perm:I", .lower = lower_transpose},
-    {.op = "Concat", .since = 4, .min_in = 1, .max_in = -1, .max_out = 1, .attributes = "axis:i", .lower = lower_concat},
-    {.op = "Slice", .since = 1, ONE_TO_ONE, .attributes = "starts:I ends:I axes:I", .lower = lower_slice},
-    {.op = "Slice", .since = 10, .min_in = 3, .max_in = 5, .max_out = 1, .constants = 0x1e, .attributes = "", .lower = lower_slice},
-    {.op = "Split", .since = 2, .min_in = 1, .max_in = 1, .max_out = -1, .attributes = "axis:i split:I", .lower = lower_split},
-    {.op = "Split",
-     .since = 13,
-     .min_in = 1,
-     .max_in = 2,
-     .max_out = -1,
-     .constants = 2,
-     .attributes = "axis:i",
-     .lower = lower_split},
-    {.op = "Split",
-     .since = 18,
-     .min_in = 1,
-     .max_in = 2,
-     .max_out = -1,
-     .constants = 2,
-     .attributes = "axis:i num_outputs:i",
-     .lower = lower_split},
-    {.op = "Gather",
-     .since = 1,
-     .min_in = 2,
-     .max_in = 2,
-     .max_out = 1,
-     .constants = 2,
-     .attributes = "axis:i",
-     .lower = lower_gather},
-    {.op = "Pad", .since = 2, ONE_TO_ONE, .attributes = "mode:s pads:I value:f", .lower = lower_pad},
-    {.op = "Pad", .since = 11, .min_in = 2, .max_in = 3, .max_out = 1, .constants = 6, .attributes = "mode:s", .lower = lower_pad},
-    {.op = "Pad", .since = 18, .min_in = 2, .max_in = 4, .max_out = 1, .constants = 14, .attributes = "mode:s", .lower = lower_pad},
-    {.op = "Expand", .since = 8, .min_in = 2, .max_in = 2, .max_out = 1, .constants = 2, .attributes = "", .lower = lower_expand},
+    /* operator, since; inputs min, max; outputs; constants, preferred (bits); attributes; handler, variant, flags */
+    {"Identity", 1, 1, 1, 1, 0, 0, "", lower_identity, 0, 0},
+    /* Opset 12 made ratio an input and added training_mode. */
+    {"Dropout", 7, 1, 1, 2, 0, 0, "ratio:f", lower_dropout, 0, 0},
+    {"Dropout", 12, 1, 3, 2, 4, 2, "seed:i", lower_dropout, 0, 0},
+    /* The shape is an input since opset 5; 14 added allowzero. */
+    {"Reshape", 5, 2, 2, 1, 2, 0, "", lower_reshape, 0, 0},
+    {"Reshape", 14, 2, 2, 1, 2, 0, "allowzero:i", lower_reshape, 0, 0},
+    {"Flatten", 1, 1, 1, 1, 0, 0, "axis:i", lower_flatten, 0, 0},
+    /* Axes: an attribute, since opset 13 an input. */
+    {"Squeeze", 1, 1, 1, 1, 0, 0, "axes:I", lower_squeeze, 0, 0},
+    {"Squeeze", 13, 1, 2, 1, 2, 0, "", lower_squeeze, 0, 0},
+    {"Unsqueeze", 1, 1, 1, 1, 0, 0, "axes:I", lower_unsqueeze, 0, 0},
+    {"Unsqueeze", 13, 2, 2, 1, 2, 0, "", lower_unsqueeze, 0, 0},
+    {"Transpose", 1, 1, 1, 1, 0, 0, "perm:I", lower_transpose, 0, 0},
+    {"Concat", 4, 1, -1, 1, 0, 0, "axis:i", lower_concat, 0, 0},
+    /* Opset 10 turned the attributes into inputs and added steps. */
+    {"Slice", 1, 1, 1, 1, 0, 0, "starts:I ends:I axes:I", lower_slice, 0, 0},
+    {"Slice", 10, 3, 5, 1, 30, 0, "", lower_slice, 0, 0},
+    /* Opset 13 made the lengths an input, 18 added num_outputs. */
+    {"Split", 2, 1, 1, -1, 0, 0, "axis:i split:I", lower_split, 0, 0},
+    {"Split", 13, 1, 2, -1, 2, 0, "axis:i", lower_split, 0, 0},
+    {"Split", 18, 1, 2, -1, 2, 0, "axis:i num_outputs:i", lower_split, 0, 0},
+    {"Gather", 1, 2, 2, 1, 2, 0, "axis:i", lower_gather, 0, 0},
+    /* Opset 11 turned pads and value into inputs, 18 added axes, 19 the mode wrap. */
+    {"Pad", 2, 1, 1, 1, 0, 0, "mode:s pads:I value:f", lower_pad, 0, 0},
+    {"Pad", 11, 2, 3, 1, 6, 0, "mode:s", lower_pad, 0, 0},
+    {"Pad", 18, 2, 4, 1, 14, 0, "mode:s", lower_pad, 0, 0},
+    {"Expand", 8, 2, 2, 1, 2, 0, "", lower_expand, 0, 0},
 };
 
 const oct_import_table oct_import_layout_ops = {rows, (int)(sizeof rows / sizeof rows[0])};

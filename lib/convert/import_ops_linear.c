@@ -154,6 +154,8 @@ static oct_status multiply(oct_import *im, int a, int b, int *y)
     return oct_import_emit(im, OCT_OP_MATMUL, "", NULL, in, 2, y);
 }
 
+/* A constant right side that is one matrix makes a dense node, whatever the rank of the left one: dense works on the last
+ * dimension. */
 static oct_status lower_matmul(oct_import *im)
 {
     const oct_shape a = oct_import_shape(im, im->in[0]), b = oct_import_shape(im, im->in[1]);
@@ -186,6 +188,7 @@ static oct_shape channel_shape(const oct_shape *x)
     return shape;
 }
 
+/* `spatial` 0 (up to opset 8) kept statistics for every element, not only every channel; nobody wrote it. */
 static oct_status check_batchnorm(const oct_import *im, const oct_shape *x)
 {
     if (x->rank < 2)
@@ -216,6 +219,7 @@ static oct_status batchnorm_factors(const oct_import *im, int64_t channels, doub
     return OCT_OK;
 }
 
+/* Two nodes the optimiser folds into the convolution before them. */
 static oct_status normalize_fixed(oct_import *im, const oct_shape *x, float epsilon)
 {
     const oct_shape per_channel = channel_shape(x);
@@ -277,6 +281,8 @@ static oct_status normalize_batch(oct_import *im, const oct_shape *x, float epsi
     return set_running(im, 2, ".running_variance", momentum, im->in[BN_VARIANCE], variance);
 }
 
+/* Before opset 14 training was told by the number of outputs that are used; those are refused by the driver because they get no
+ * value. */
 static oct_status lower_batchnorm(oct_import *im)
 {
     const oct_shape x = oct_import_shape(im, im->in[BN_X]);
@@ -287,17 +293,16 @@ static oct_status lower_batchnorm(oct_import *im)
     return training ? normalize_batch(im, &x, epsilon) : normalize_fixed(im, &x, epsilon);
 }
 
-#define BN_OPERANDS .min_in = 5, .max_in = 5, .constants = 0x1e, .lower = lower_batchnorm
-
 static const oct_import_row rows[] = {
-    {.op = "Gemm", .since = 7, .min_in = 3, .max_in = 3, .max_out = 1, .preferred = 6,
-     .attributes = "alpha:f beta:f transA:i transB:i", .lower = lower_gemm},
-    {.op = "Gemm", .since = 11, .min_in = 2, .max_in = 3, .max_out = 1, .preferred = 6,
-     .attributes = "alpha:f beta:f transA:i transB:i", .lower = lower_gemm},
-    {.op = "MatMul", .since = 1, .min_in = 2, .max_in = 2, .max_out = 1, .attributes = "", .lower = lower_matmul},
-    {.op = "BatchNormalization", .since = 7, BN_OPERANDS, .max_out = 5, .attributes = "epsilon:f momentum:f spatial:i"},
-    {.op = "BatchNormalization", .since = 9, BN_OPERANDS, .max_out = 5, .attributes = "epsilon:f momentum:f"},
-    {.op = "BatchNormalization", .since = 14, BN_OPERANDS, .max_out = 3, .attributes = "epsilon:f momentum:f training_mode:i"},
+    /* operator, since; inputs min, max; outputs; constants, preferred (bits); attributes; handler, variant, flags */
+    /* Opset 7 made broadcasting of C implicit, 11 made C optional. */
+    {"Gemm", 7, 3, 3, 1, 0, 6, "alpha:f beta:f transA:i transB:i", lower_gemm, 0, 0},
+    {"Gemm", 11, 2, 3, 1, 0, 6, "alpha:f beta:f transA:i transB:i", lower_gemm, 0, 0},
+    {"MatMul", 1, 2, 2, 1, 0, 0, "", lower_matmul, 0, 0},
+    /* Opset 7 dropped is_test, 9 spatial; 14 brought training_mode back and cut the outputs to three. */
+    {"BatchNormalization", 7, 5, 5, 5, 30, 0, "epsilon:f momentum:f spatial:i", lower_batchnorm, 0, 0},
+    {"BatchNormalization", 9, 5, 5, 5, 30, 0, "epsilon:f momentum:f", lower_batchnorm, 0, 0},
+    {"BatchNormalization", 14, 5, 5, 3, 30, 0, "epsilon:f momentum:f training_mode:i", lower_batchnorm, 0, 0},
 };
 
 const oct_import_table oct_import_linear_ops = {rows, (int)(sizeof rows / sizeof rows[0])};

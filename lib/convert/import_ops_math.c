@@ -19,6 +19,7 @@ static void default_constants(oct_fn fn, float *alpha, float *beta)
     }
 }
 
+/* All functions whose parameters are called alpha and beta or that have none. */
 static oct_status lower_unary(oct_import *im)
 {
     const oct_fn fn = (oct_fn)im->row->variant;
@@ -32,6 +33,7 @@ static oct_status lower_unary(oct_import *im)
     return OCT_OK;
 }
 
+/* The tanh approximation is another function, off by up to 1e-3; it is not passed off as the exact one. */
 static oct_status lower_gelu(oct_import *im)
 {
     const char *mode = oct_import_string(im, "approximate", "none");
@@ -86,6 +88,7 @@ static oct_status chain(oct_import *im, int *y)
     return OCT_OK;
 }
 
+/* The same broadcasting as Add's, from left to right. */
 static oct_status lower_variadic(oct_import *im)
 {
     int y;
@@ -94,6 +97,7 @@ static oct_status lower_variadic(oct_import *im)
     return OCT_OK;
 }
 
+/* A sum and one division at the end. */
 static oct_status lower_mean(oct_import *im)
 {
     int y, count;
@@ -142,6 +146,7 @@ static oct_status read_axes(const oct_import *im, int rank, uint32_t *axes, bool
     return OCT_OK;
 }
 
+/* No axes means all, unless noop_with_empty_axes says none. An empty list is the same as no list. */
 static oct_status lower_reduce(oct_import *im)
 {
     const int rank = oct_import_shape(im, im->in[0]).rank;
@@ -198,72 +203,52 @@ static oct_status lower_softmax_of_rest(oct_import *im)
 
 /* ------------------------------------------------------------------------------------------------- table ---- */
 
-#define UNARY(list) .min_in = 1, .max_in = 1, .max_out = 1, .attributes = list, .lower = lower_unary
-#define BINARY .min_in = 2, .max_in = 2, .max_out = 1, .attributes = "", .lower = lower_binary
-#define VARIADIC .min_in = 1, .max_in = -1, .max_out = 1, .attributes = "", .lower = lower_variadic
-/* Axes as an attribute, or as an input. */
-#define REDUCE_ATTR .min_in = 1, .max_in = 1, .max_out = 1, .attributes = "axes:I keepdims:i", .lower = lower_reduce
-#define REDUCE_INPUT .min_in = 1, .max_in = 2, .max_out = 1, .constants = 2, .attributes = "keepdims:i noop_with_empty_axes:i", \
-                     .lower = lower_reduce
-#define SOFTMAX(function) .min_in = 1, .max_in = 1, .max_out = 1, .attributes = "axis:i", .lower = function
-
 static const oct_import_row rows[] = {
-    {.op = "Relu", .since = 6, UNARY(""), .variant = OCT_FN_CLAMP},
-    {.op = "LeakyRelu", .since = 6, UNARY("alpha:f"), .variant = OCT_FN_LEAKY_RELU},
-    {.op = "Elu", .since = 6, UNARY("alpha:f"), .variant = OCT_FN_ELU},
-    {.op = "Sigmoid", .since = 6, UNARY(""), .variant = OCT_FN_SIGMOID},
-    {.op = "HardSigmoid", .since = 6, UNARY("alpha:f beta:f"), .variant = OCT_FN_HARD_SIGMOID},
-    {.op = "HardSwish", .since = 14, UNARY(""), .variant = OCT_FN_HARD_SWISH},
-    {.op = "Tanh", .since = 6, UNARY(""), .variant = OCT_FN_TANH},
-    {.op = "Erf", .since = 9, UNARY(""), .variant = OCT_FN_ERF},
-    {.op = "Exp", .since = 6, UNARY(""), .variant = OCT_FN_EXP},
-    {.op = "Log", .since = 6, UNARY(""), .variant = OCT_FN_LOG},
-    {.op = "Sqrt", .since = 6, UNARY(""), .variant = OCT_FN_SQRT},
-    {.op = "Reciprocal", .since = 6, UNARY(""), .variant = OCT_FN_RECIPROCAL},
-    {.op = "Abs", .since = 6, UNARY(""), .variant = OCT_FN_ABS},
-    {.op = "Neg", .since = 6, UNARY(""), .variant = OCT_FN_NEG},
-    {.op = "Gelu",
-     .since = 20,
-     .min_in = 1,
-     .max_in = 1,
-     .max_out = 1,
-     .attributes = "approximate:s",
-     .lower = lower_gelu,
-     .variant = OCT_FN_GELU},
-    {.op = "Clip", .since = 6, .min_in = 1, .max_in = 1, .max_out = 1, .attributes = "min:f max:f", .lower = lower_clip},
-    {.op = "Clip", .since = 11, .min_in = 1, .max_in = 3, .max_out = 1, .constants = 6, .attributes = "", .lower = lower_clip},
-
-    {.op = "Add", .since = 7, BINARY, .variant = OCT_BINARY_ADD},
-    {.op = "Sub", .since = 7, BINARY, .variant = OCT_BINARY_SUB},
-    {.op = "Mul", .since = 7, BINARY, .variant = OCT_BINARY_MUL},
-    {.op = "Div", .since = 7, BINARY, .variant = OCT_BINARY_DIV},
-    {.op = "Pow", .since = 7, .min_in = 2, .max_in = 2, .max_out = 1, .attributes = "", .lower = lower_pow},
-    {.op = "PRelu", .since = 7, .min_in = 2, .max_in = 2, .max_out = 1, .preferred = 2, .attributes = "", .lower = lower_prelu},
-    {.op = "Sum", .since = 6, VARIADIC, .variant = OCT_BINARY_ADD},
-    {.op = "Min", .since = 6, VARIADIC, .variant = OCT_BINARY_MIN},
-    {.op = "Max", .since = 6, VARIADIC, .variant = OCT_BINARY_MAX},
-    {.op = "Mean",
-     .since = 6,
-     .min_in = 1,
-     .max_in = -1,
-     .max_out = 1,
-     .attributes = "",
-     .lower = lower_mean,
-     .variant = OCT_BINARY_ADD},
-
-    {.op = "ReduceMean", .since = 1, REDUCE_ATTR, .variant = OCT_REDUCE_MEAN},
-    {.op = "ReduceMean", .since = 18, REDUCE_INPUT, .variant = OCT_REDUCE_MEAN},
-    {.op = "ReduceSum", .since = 1, REDUCE_ATTR, .variant = OCT_REDUCE_SUM},
-    {.op = "ReduceSum", .since = 13, REDUCE_INPUT, .variant = OCT_REDUCE_SUM},
-    {.op = "ReduceMax", .since = 1, REDUCE_ATTR, .variant = OCT_REDUCE_MAX},
-    {.op = "ReduceMax", .since = 18, REDUCE_INPUT, .variant = OCT_REDUCE_MAX},
-    {.op = "ReduceMin", .since = 1, REDUCE_ATTR, .variant = OCT_REDUCE_MIN},
-    {.op = "ReduceMin", .since = 18, REDUCE_INPUT, .variant = OCT_REDUCE_MIN},
-
-    {.op = "Softmax", .since = 1, SOFTMAX(lower_softmax_of_rest), .variant = 0},
-    {.op = "Softmax", .since = 13, SOFTMAX(lower_softmax), .variant = 0},
-    {.op = "LogSoftmax", .since = 1, SOFTMAX(lower_softmax_of_rest), .variant = 1},
-    {.op = "LogSoftmax", .since = 13, SOFTMAX(lower_softmax), .variant = 1},
+    /* operator, since; inputs min, max; outputs; constants, preferred (bits); attributes; handler, variant, flags */
+    /* Opset 6 took away what in-place execution had needed (consumed_inputs); nothing but types has changed since. */
+    {"Relu", 6, 1, 1, 1, 0, 0, "", lower_unary, OCT_FN_CLAMP, 0},
+    {"LeakyRelu", 6, 1, 1, 1, 0, 0, "alpha:f", lower_unary, OCT_FN_LEAKY_RELU, 0},
+    {"Elu", 6, 1, 1, 1, 0, 0, "alpha:f", lower_unary, OCT_FN_ELU, 0},
+    {"Sigmoid", 6, 1, 1, 1, 0, 0, "", lower_unary, OCT_FN_SIGMOID, 0},
+    {"HardSigmoid", 6, 1, 1, 1, 0, 0, "alpha:f beta:f", lower_unary, OCT_FN_HARD_SIGMOID, 0},
+    {"HardSwish", 14, 1, 1, 1, 0, 0, "", lower_unary, OCT_FN_HARD_SWISH, 0},
+    {"Tanh", 6, 1, 1, 1, 0, 0, "", lower_unary, OCT_FN_TANH, 0},
+    {"Erf", 9, 1, 1, 1, 0, 0, "", lower_unary, OCT_FN_ERF, 0},
+    {"Exp", 6, 1, 1, 1, 0, 0, "", lower_unary, OCT_FN_EXP, 0},
+    {"Log", 6, 1, 1, 1, 0, 0, "", lower_unary, OCT_FN_LOG, 0},
+    {"Sqrt", 6, 1, 1, 1, 0, 0, "", lower_unary, OCT_FN_SQRT, 0},
+    {"Reciprocal", 6, 1, 1, 1, 0, 0, "", lower_unary, OCT_FN_RECIPROCAL, 0},
+    {"Abs", 6, 1, 1, 1, 0, 0, "", lower_unary, OCT_FN_ABS, 0},
+    {"Neg", 6, 1, 1, 1, 0, 0, "", lower_unary, OCT_FN_NEG, 0},
+    {"Gelu", 20, 1, 1, 1, 0, 0, "approximate:s", lower_gelu, OCT_FN_GELU, 0},
+    /* Bounds: attributes, since opset 11 inputs. */
+    {"Clip", 6, 1, 1, 1, 0, 0, "min:f max:f", lower_clip, 0, 0},
+    {"Clip", 11, 1, 3, 1, 6, 0, "", lower_clip, 0, 0},
+    /* Numpy broadcasting since opset 7; before, an attribute said along which axis. */
+    {"Add", 7, 2, 2, 1, 0, 0, "", lower_binary, OCT_BINARY_ADD, 0},
+    {"Sub", 7, 2, 2, 1, 0, 0, "", lower_binary, OCT_BINARY_SUB, 0},
+    {"Mul", 7, 2, 2, 1, 0, 0, "", lower_binary, OCT_BINARY_MUL, 0},
+    {"Div", 7, 2, 2, 1, 0, 0, "", lower_binary, OCT_BINARY_DIV, 0},
+    {"Pow", 7, 2, 2, 1, 0, 0, "", lower_pow, 0, 0},
+    {"PRelu", 7, 2, 2, 1, 0, 2, "", lower_prelu, 0, 0},
+    {"Sum", 6, 1, -1, 1, 0, 0, "", lower_variadic, OCT_BINARY_ADD, 0},
+    {"Min", 6, 1, -1, 1, 0, 0, "", lower_variadic, OCT_BINARY_MIN, 0},
+    {"Max", 6, 1, -1, 1, 0, 0, "", lower_variadic, OCT_BINARY_MAX, 0},
+    {"Mean", 6, 1, -1, 1, 0, 0, "", lower_mean, OCT_BINARY_ADD, 0},
+    /* Axes: an attribute, then an input - for ReduceSum since opset 13, for the others since 18. */
+    {"ReduceMean", 1, 1, 1, 1, 0, 0, "axes:I keepdims:i", lower_reduce, OCT_REDUCE_MEAN, 0},
+    {"ReduceMean", 18, 1, 2, 1, 2, 0, "keepdims:i noop_with_empty_axes:i", lower_reduce, OCT_REDUCE_MEAN, 0},
+    {"ReduceSum", 1, 1, 1, 1, 0, 0, "axes:I keepdims:i", lower_reduce, OCT_REDUCE_SUM, 0},
+    {"ReduceSum", 13, 1, 2, 1, 2, 0, "keepdims:i noop_with_empty_axes:i", lower_reduce, OCT_REDUCE_SUM, 0},
+    {"ReduceMax", 1, 1, 1, 1, 0, 0, "axes:I keepdims:i", lower_reduce, OCT_REDUCE_MAX, 0},
+    {"ReduceMax", 18, 1, 2, 1, 2, 0, "keepdims:i noop_with_empty_axes:i", lower_reduce, OCT_REDUCE_MAX, 0},
+    {"ReduceMin", 1, 1, 1, 1, 0, 0, "axes:I keepdims:i", lower_reduce, OCT_REDUCE_MIN, 0},
+    {"ReduceMin", 18, 1, 2, 1, 2, 0, "keepdims:i noop_with_empty_axes:i", lower_reduce, OCT_REDUCE_MIN, 0},
+    /* Opset 13 changed the meaning, not the form. */
+    {"Softmax", 1, 1, 1, 1, 0, 0, "axis:i", lower_softmax_of_rest, 0, 0},
+    {"Softmax", 13, 1, 1, 1, 0, 0, "axis:i", lower_softmax, 0, 0},
+    {"LogSoftmax", 1, 1, 1, 1, 0, 0, "axis:i", lower_softmax_of_rest, 1, 0},
+    {"LogSoftmax", 13, 1, 1, 1, 0, 0, "axis:i", lower_softmax, 1, 0},
 };
 
 const oct_import_table oct_import_math_ops = {rows, (int)(sizeof rows / sizeof rows[0])};

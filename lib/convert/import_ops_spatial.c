@@ -125,6 +125,7 @@ static oct_status make_linear(oct_import *im, const char *suffix, int rank, int 
 
 /* -------------------------------------------------------------------------------------------------- Conv ---- */
 
+/* x N x C x .., w O x C/groups x .., in the file's own layout, so that the sentence speaks of what the reader of the file sees. */
 static oct_status check_conv(const oct_shape *x, const oct_shape *w, int64_t groups)
 {
     char xt[OCT_SHAPE_TEXT], wt[OCT_SHAPE_TEXT];
@@ -139,6 +140,7 @@ static oct_status check_conv(const oct_shape *x, const oct_shape *w, int64_t gro
     return OCT_OK;
 }
 
+/* OIHW -> OHWI is the same permutation as NCHW -> NHWC, since O stands where N does. */
 static oct_status lower_conv(oct_import *im)
 {
     const oct_shape x = oct_import_shape(im, im->in[0]), w = oct_import_shape(im, im->in[1]);
@@ -199,6 +201,7 @@ static oct_status emit_pool_3d(oct_import *im, const window *w, oct_pool_attrs p
     return oct_import_reshape(im, ".volume", &out, x, y);
 }
 
+/* MaxPool's storage_order only says how Indices are counted; they are not supported, so it does not matter. */
 static oct_status lower_pool(oct_import *im)
 {
     const oct_shape shape = oct_import_shape(im, im->in[0]);
@@ -242,70 +245,18 @@ static oct_status lower_global_pool(oct_import *im)
 #define WINDOW "auto_pad:s kernel_shape:I pads:I strides:I"
 
 static const oct_import_row rows[] = {
-    {.op = "Conv",
-     .since = 1,
-     .min_in = 2,
-     .max_in = 3,
-     .max_out = 1,
-     .constants = 6,
-     .attributes = WINDOW " dilations:I group:i",
-     .lower = lower_conv},
-    {.op = "MaxPool",
-     .since = 1,
-     .min_in = 1,
-     .max_in = 1,
-     .max_out = 2,
-     .attributes = WINDOW " storage_order:i",
-     .lower = lower_pool,
-     .variant = OCT_OP_MAX_POOL},
-    {.op = "MaxPool",
-     .since = 10,
-     .min_in = 1,
-     .max_in = 1,
-     .max_out = 2,
-     .attributes = WINDOW " dilations:I ceil_mode:i storage_order:i",
-     .lower = lower_pool,
-     .variant = OCT_OP_MAX_POOL},
-    {.op = "AveragePool",
-     .since = 7,
-     .min_in = 1,
-     .max_in = 1,
-     .max_out = 1,
-     .attributes = WINDOW " count_include_pad:i",
-     .lower = lower_pool,
-     .variant = OCT_OP_AVERAGE_POOL},
-    {.op = "AveragePool",
-     .since = 10,
-     .min_in = 1,
-     .max_in = 1,
-     .max_out = 1,
-     .attributes = WINDOW " count_include_pad:i ceil_mode:i",
-     .lower = lower_pool,
-     .variant = OCT_OP_AVERAGE_POOL},
-    {.op = "AveragePool",
-     .since = 19,
-     .min_in = 1,
-     .max_in = 1,
-     .max_out = 1,
-     .attributes = WINDOW " count_include_pad:i ceil_mode:i dilations:I",
-     .lower = lower_pool,
-     .variant = OCT_OP_AVERAGE_POOL},
-    {.op = "GlobalAveragePool",
-     .since = 1,
-     .min_in = 1,
-     .max_in = 1,
-     .max_out = 1,
-     .attributes = "",
-     .lower = lower_global_pool,
-     .variant = OCT_REDUCE_MEAN},
-    {.op = "GlobalMaxPool",
-     .since = 1,
-     .min_in = 1,
-     .max_in = 1,
-     .max_out = 1,
-     .attributes = "",
-     .lower = lower_global_pool,
-     .variant = OCT_REDUCE_MAX},
+    /* operator, since; inputs min, max; outputs; constants, preferred (bits); attributes; handler, variant, flags */
+    /* Unchanged from opset 1 to 21 but for the types it allows. */
+    {"Conv", 1, 2, 3, 1, 6, 0, WINDOW " dilations:I group:i", lower_conv, 0, 0},
+    /* Opset 8 added the output Indices, 10 dilations and ceil_mode. */
+    {"MaxPool", 1, 1, 1, 2, 0, 0, WINDOW " storage_order:i", lower_pool, OCT_OP_MAX_POOL, 0},
+    {"MaxPool", 10, 1, 1, 2, 0, 0, WINDOW " dilations:I ceil_mode:i storage_order:i", lower_pool, OCT_OP_MAX_POOL, 0},
+    /* Opset 7 added count_include_pad, 10 ceil_mode, 19 dilations. */
+    {"AveragePool", 7, 1, 1, 1, 0, 0, WINDOW " count_include_pad:i", lower_pool, OCT_OP_AVERAGE_POOL, 0},
+    {"AveragePool", 10, 1, 1, 1, 0, 0, WINDOW " count_include_pad:i ceil_mode:i", lower_pool, OCT_OP_AVERAGE_POOL, 0},
+    {"AveragePool", 19, 1, 1, 1, 0, 0, WINDOW " count_include_pad:i ceil_mode:i dilations:I", lower_pool, OCT_OP_AVERAGE_POOL, 0},
+    {"GlobalAveragePool", 1, 1, 1, 1, 0, 0, "", lower_global_pool, OCT_REDUCE_MEAN, 0},
+    {"GlobalMaxPool", 1, 1, 1, 1, 0, 0, "", lower_global_pool, OCT_REDUCE_MAX, 0},
 };
 
 const oct_import_table oct_import_spatial_ops = {rows, (int)(sizeof rows / sizeof rows[0])};

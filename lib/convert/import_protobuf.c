@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+/* All sentences of this file begin alike, so that a hex editor can be put on the spot. */
 static oct_status damage(const oct_pb_file *file, size_t at, const char *what)
 {
     return oct_fail(OCT_ERR_FORMAT, "%s: byte %zu: %s", file->name, at, what);
@@ -34,6 +35,7 @@ static oct_status read_varint(oct_pb_reader *reader, uint64_t *value)
     return damage(reader->file, start, "a number needs more than 64 bits");
 }
 
+/* 4 or 8 bytes, little-endian on every machine. */
 static oct_status read_fixed(oct_pb_reader *reader, size_t bytes, uint64_t *value)
 {
     if (reader->end - reader->at < bytes)
@@ -45,6 +47,7 @@ static oct_status read_fixed(oct_pb_reader *reader, size_t bytes, uint64_t *valu
     return OCT_OK;
 }
 
+/* A length and that many bytes, which are stepped over, not looked at: they may be a name, a number list, a message. */
 static oct_status read_span(oct_pb_reader *reader, oct_pb_span *span)
 {
     uint64_t length;
@@ -75,6 +78,7 @@ static oct_status read_payload(oct_pb_reader *reader, oct_pb_wire wire, oct_pb_f
     return oct_fail(OCT_ERR_FORMAT, "%s: byte %zu: unknown wire type %d", reader->file->name, field->at, (int)wire);
 }
 
+/* Unknown fields are the caller's to skip: newer writers add some, and protobuf means readers to go on. */
 oct_status oct_pb_next(oct_pb_reader *reader, oct_pb_field *field)
 {
     *field = (oct_pb_field){.at = reader->at};
@@ -90,6 +94,7 @@ oct_status oct_pb_next(oct_pb_reader *reader, oct_pb_field *field)
     return read_payload(reader, field->wire, field);
 }
 
+/* A known field of another wire type cannot come from any version of the schema. */
 static oct_status expect(const oct_pb_file *file, const oct_pb_field *field, const char *what, oct_pb_wire wire)
 {
     if (field->wire == wire)
@@ -129,6 +134,8 @@ float oct_pb_float_of(uint64_t bits)
 
 /* ---- repeated scalars ---- */
 
+/* The message has been walked once when it was parsed, so its fields are sound; the insides of packed runs are looked at here
+ * first. */
 oct_pb_list oct_pb_list_open(const oct_pb_file *file, oct_pb_span message, uint32_t number, oct_pb_wire wire)
 {
     return (oct_pb_list){oct_pb_open(file, message), {file, 0, 0}, number, wire};
@@ -164,6 +171,7 @@ oct_status oct_pb_list_next(oct_pb_list *list, uint64_t *value, bool *more)
     return read_element(&list->packed, list->wire, value);
 }
 
+/* Counting walks all elements, since varints differ in length. */
 oct_status oct_pb_list_count(const oct_pb_file *file, oct_pb_span message, uint32_t number, oct_pb_wire wire, int64_t *count)
 {
     oct_pb_list list = oct_pb_list_open(file, message, number, wire);

@@ -42,6 +42,8 @@ struct oct_arena_chunk {
 
 #define CHUNK_BYTES ((size_t)64 * 1024)
 
+/* Rounded up so that every block is aligned for any type. Large blocks get a chunk of their own, which then is the one that is
+ * filled further: what is left of the previous chunk is lost, at most CHUNK_BYTES for a block larger than that. */
 void *oct_arena_alloc(oct_arena *arena, size_t count, size_t size)
 {
     const size_t align = sizeof(max_align_t);
@@ -103,6 +105,7 @@ static const storage storages[] = {
     {OCT_ONNX_BOOL, OCT_U8, 1, INT32_DATA, OCT_PB_VARINT},
 };
 
+/* NULL for the types octet does not read. */
 static const storage *storage_of(int64_t type)
 {
     for (size_t i = 0; i < sizeof storages / sizeof storages[0]; i++)
@@ -155,6 +158,7 @@ static oct_status parse_external(oct_arena *arena, const oct_pb_file *file, oct_
                            value);
 }
 
+/* raw_data and the typed lists exclude one another, but that is known only when all fields have been seen (check_data). */
 static oct_status parse_field(oct_arena *arena, const oct_pb_file *file, const oct_pb_field *field, oct_onnx_tensor *tensor)
 {
     oct_pb_span span;
@@ -194,6 +198,7 @@ bool oct_onnx_shape_is_sane(const oct_shape *shape)
     return oct_shape_elements(&filled) >= 0;
 }
 
+/* Dimensions are int64 in the file; as unsigned numbers the negative ones are the largest. */
 static oct_status parse_dims(const oct_pb_file *file, oct_onnx_tensor *tensor)
 {
     oct_pb_list list = oct_pb_list_open(file, tensor->body, DIMS, OCT_PB_VARINT);
@@ -222,6 +227,7 @@ static oct_status check_data(const oct_pb_file *file, const oct_onnx_tensor *ten
 {
     const storage *how = storage_of(tensor->type);
     char shape[OCT_SHAPE_TEXT];
+    /* A side file needs a location and nothing in the message; otherwise raw_data or a list, not both (neither: an empty list). */
     if (tensor->external ? !tensor->location || tensor->has_raw || tensor->has_typed : tensor->has_raw && tensor->has_typed)
         return oct_fail(OCT_ERR_FORMAT, "%s: tensor \"%s\" does not say in one way where its data lie", file->name, tensor->name);
     if (!how || tensor->external)
@@ -244,6 +250,7 @@ static oct_status check_data(const oct_pb_file *file, const oct_onnx_tensor *ten
     return OCT_OK;
 }
 
+/* One walk for the scalar fields, one for the dims, one to count the elements of a typed list. */
 oct_status oct_onnx_tensor_parse(oct_arena *arena, const oct_pb_file *file, oct_pb_span body, oct_onnx_tensor *tensor)
 {
     *tensor = (oct_onnx_tensor){.name = "", .body = body};
@@ -261,6 +268,7 @@ oct_status oct_onnx_tensor_parse(oct_arena *arena, const oct_pb_file *file, oct_
 
 /* ---------------------------------------------------------------------------------------------- decoding ---- */
 
+/* Compilers make one load of it. */
 static uint64_t load_little_endian(const uint8_t *bytes, size_t count)
 {
     uint64_t value = 0;
@@ -302,6 +310,7 @@ static void decode_raw(const uint8_t *bytes, const storage *how, size_t elements
     }
 }
 
+/* check_data has counted the elements, so the list cannot end early; it is looked at all the same. */
 static oct_status decode_list(const oct_pb_file *file, const oct_onnx_tensor *tensor, const storage *how, void *data)
 {
     oct_pb_list list = oct_pb_list_open(file, tensor->body, how->list, how->wire);
@@ -328,6 +337,7 @@ static oct_status decode_external(const oct_onnx_tensor *tensor, const storage *
     return status == OCT_OK ? OCT_OK : oct_fail_in(status, "tensor \"%s\"", tensor->name);
 }
 
+/* side: the bytes of a side file, in memory only while they are decoded. */
 oct_status oct_onnx_tensor_decode(const oct_pb_file *file, const oct_onnx_tensor *tensor, const char *folder, oct_dtype *dtype,
                                   void **data)
 {
@@ -373,6 +383,7 @@ static oct_status read_tensor(oct_arena *arena, const oct_pb_file *file, const c
     return tensor->name ? OCT_OK : oct_fail_memory(strlen(parsed.name) + 1);
 }
 
+/* Everything but the tensor itself is gone at the end, also after an error. */
 oct_status oct_read_tensor_pb(const char *path, oct_host_tensor *tensor)
 {
     if (!path || !tensor)
