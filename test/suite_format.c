@@ -16,6 +16,29 @@ static uint64_t number(const unsigned char *p, int bytes)
     return n;
 }
 
+static uint64_t checksum_step(uint64_t state, uint64_t word)
+{
+    state = (state ^ word) * 0x9E3779B185EBCA87u;
+    return state ^ (state >> 29);
+}
+
+/* C(bytes, seed) of docs/FORMAT.md, word for word. */
+static uint64_t checksum(const unsigned char *p, size_t size, uint64_t seed)
+{
+    uint64_t sum = checksum_step(seed, size), lane[4] = {seed, seed + 1, seed + 2, seed + 3};
+    for (; size >= 32; size -= 32, p += 32)
+        for (int l = 0; l < 4; l++)
+            lane[l] = checksum_step(lane[l], number(p + 8 * l, 8));
+    for (; size > 0; p += 8) {
+        const size_t n = size < 8 ? size : 8;
+        sum = checksum_step(sum, number(p, (int)n));
+        size -= n;
+    }
+    for (int l = 0; l < 4; l++)
+        sum = checksum_step(sum, lane[l]);
+    return sum;
+}
+
 /* input x [1, 2, 2, 1] -> clamp(0, 6) -> y; a constant c [3]: the smallest file with one of everything. */
 static oct_graph *tiny_graph(void)
 {
@@ -40,6 +63,7 @@ static void the_bytes_are_as_specified(void)
     CHECK(memcmp(p, "OCTETNN\n", 8) == 0);
     CHECK(number(p + 8, 4) == 1 && number(p + 12, 4) == 0);
     CHECK(number(p + 16, 8) == size);
+    CHECK(number(p + 24, 8) == checksum(p + 32, size - 32, checksum(p, 24, 0)));
     CHECK(number(p + 32, 4) == 16 && number(p + 36, 4) == 3 && number(p + 40, 4) == 1);
     /* lists: one graph input, one output; the node's input, output and 3 attribute words */
     CHECK(number(p + 44, 4) == 7 && number(p + 48, 4) == 1 && number(p + 52, 4) == 1);
