@@ -186,6 +186,28 @@ static void damaged_tensor_files(void)
     CHECK_MSG(r->status == 1 && strchr(r->out, '\n') == r->out + strlen(r->out) - 1, "%s", r->out);
 }
 
+/* The node tests of the ONNX project (Debian: libonnx-testdata). What octet does not know it must refuse; what it takes on must be
+ * right. */
+static void onnx_node_tests(void)
+{
+    static const char node_tests[] = "/usr/share/libonnx-testdata/data/node";
+    if (!shell_has_octet())
+        return;
+    if (shell_run("test -d %s/test_relu", node_tests)->status != 0) {
+        test_skip("%s is not here (Debian package libonnx-testdata)", node_tests);
+        return;
+    }
+    const char *lines = shell_path("node-tests");
+    const shell_result *r =
+        shell_run("$octet verify %s/* >%s; status=$?; grep ^FAIL %s; tail -n 1 %s; exit $status", node_tests, lines, lines, lines);
+    int passed = 0, failed = 0, refused = 0;
+    const char *last = strstr(r->out, " passed, ");
+    while (last && last > r->out && last[-1] != '\n')
+        last--;
+    CHECK_MSG(last && sscanf(last, "%d passed, %d failed, %d refused", &passed, &failed, &refused) == 3, "%s%s", r->out, r->err);
+    CHECK_MSG(failed == 0 && passed >= 270 && r->status == 1, "status %d: %s", r->status, r->out);
+}
+
 static const test_case cases[] = {
     {"constants_come_from_input_files", constants_come_from_input_files},
     {"unnamed_files_go_by_place", unnamed_files_go_by_place},
@@ -193,6 +215,7 @@ static const test_case cases[] = {
     {"what_is_unknown_is_refused", what_is_unknown_is_refused},
     {"several_folders", several_folders},
     {"damaged_tensor_files", damaged_tensor_files},
+    {"onnx_node_tests", onnx_node_tests},
 };
 
 static void __attribute__((constructor)) verify_suite(void) { test_register("verify", cases, TEST_COUNT(cases)); }

@@ -1,4 +1,12 @@
-/* octet eval - answers counted: against labels, against a reference, or both. */
+/* octet eval - answers counted: against labels, against a reference, or both.
+ *
+ *     DATA   sample 0 | sample 1 | ...      N samples, each of the input's size
+ *     LABELS class    | class    | ...      one integer each
+ *     REF    answer   | answer   | ...      each of the output's size, from another model or program
+ *
+ * Three questions that differ: is it right (top-1), does it decide as the reference does (agreement), and how far are
+ * the numbers apart (errors, SQNR). An int8 model may lose decibels and no decision; so all three are given.
+ */
 #include <stdlib.h>
 
 #include "commands.h"
@@ -7,6 +15,7 @@
 #include "progress.h"
 #include "runner.h"
 
+/* The command line. */
 typedef struct eval_options {
     arg_texts data;
     const char *labels, *ref;
@@ -53,12 +62,14 @@ static bool open_tally(tally *t, const runner *r, const eval_options *o, failure
         return false;
     if (o->ref && !data_open(o->ref, &t->output, NULL, &t->ref, why))
         return false;
+    /* A reference of more samples than the data is as wrong as one of fewer: it belongs to other data. */
     if (t->ref && data_samples(t->ref) != r->feed.samples)
         return fail_with(why, "%s: answers for %lld samples, the data have %lld", o->ref,
                          (long long)(data_samples(t->ref) * t->batch), (long long)t->samples);
     return true;
 }
 
+/* Also after an open_tally that failed half way. */
 static void close_tally(tally *t)
 {
     data_close(t->ref);
@@ -78,6 +89,7 @@ static bool count_answers(tally *t, const runner *r, const eval_options *o, int6
             return false;
         compare_add(&t->errors, t->values, ref, (int64_t)t->output.elements);
     }
+    /* An answer with a NaN in it has no largest output, so it is neither right nor does it agree. */
     for (int64_t b = 0; b < t->batch; b++) {
         const int64_t best = compare_argmax(t->values + b * t->classes, t->classes);
         if (t->labels && best == t->labels[index * t->batch + b])

@@ -1,10 +1,17 @@
-/* octet import - an ONNX file becomes an optimised .oct model. */
+/* octet import - an ONNX file becomes an optimised .oct model.
+ *
+ *     oct_import_onnx -> oct_optimize -> oct_save -> loaded again and summed up
+ *
+ * --no-optimize leaves the second step out: the plain graph is slower, computes the same, and so tells whether a wrong answer comes
+ * from the importer or from the optimiser.
+ */
 #include <string.h>
 
 #include "commands.h"
 #include "octet_convert.h"
 #include "summary.h"
 
+/* The command line. */
 typedef struct import_options {
     const char *output;
     int64_t batch;
@@ -64,6 +71,7 @@ int cmd_import(int argc, char **argv)
     const arg_result result = args_parse(&spec, argc, argv, &words);
     if (result != ARGS_OK)
         return usage_status(result);
+    /* Saving replaces the output file, so a slip of the hand would cost the model. */
     if (summary_same_file(argv[0], o.output))
         return usage_status(args_bad(&spec, "%s is the input and the output", o.output));
     return import_model(&o, argv[0], &why) ? EXIT_WORKED : report_failure(&spec, &why);

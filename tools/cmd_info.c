@@ -1,4 +1,8 @@
-/* octet info - a model's inputs, outputs and layers, and how they run here. */
+/* octet info - a model's inputs, outputs and layers, and how they run here.
+ *
+ * Half of it is the model's (operators, shapes, precisions, sizes in the file), half the session's (kernels, arena,
+ * packed weights): the same file may run differently on another machine or with another --isa.
+ */
 #include "commands.h"
 #include "data.h"
 #include "engine.h"
@@ -6,6 +10,7 @@
 #include "summary.h"
 #include "table.h"
 
+/* The command line. */
 typedef struct info_options {
     bool as_json;
     engine_options engine;
@@ -31,6 +36,7 @@ static bool open_subject(subject *s, const char *path, const engine_options *eng
     return summary_of_model(s->model, path, &s->sum, why);
 }
 
+/* Also after an open_subject that failed half way. */
 static void close_subject(subject *s)
 {
     oct_session_free(s->session);
@@ -46,6 +52,7 @@ static bool layer_at(const subject *s, size_t index, oct_layer_info *layer, oct_
 
 /* ------------------------------------------------------------------------------------------------ JSON ---- */
 
+/* Scale and zero point only where they mean something. */
 static void json_tensor(json *j, const oct_tensor_info *info)
 {
     json_object(j, NULL);
@@ -59,6 +66,7 @@ static void json_tensor(json *j, const oct_tensor_info *info)
     json_close(j);
 }
 
+/* "in" and "out" are the inner NHWC shapes; "macs" is 0 for layers that do not multiply. */
 static void json_layer(json *j, const oct_layer_info *layer, const oct_layer_run *how)
 {
     json_object(j, NULL);
@@ -143,6 +151,7 @@ static void layer_cells(table *t, const oct_layer_info *layer, const oct_layer_r
     table_cell(t, "%s", layer->precision);
     table_cell(t, "%s", layer->macs ? table_count((double)layer->macs, text, sizeof text) : "-");
     table_cell(t, "%s", layer->weight_bytes ? table_bytes((double)layer->weight_bytes, text, sizeof text) : "-");
+    /* A layer whose result is another tensor's memory has no kernel; its algorithm says so. */
     table_cell(t, "%s", *how->kernel ? how->kernel : how->algo);
 }
 

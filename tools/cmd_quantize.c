@@ -1,4 +1,7 @@
-/* octet quantize - calibrates a float model on samples and writes its int8 form. */
+/* octet quantize - calibrates a float model on samples and writes its int8 form.
+ *
+ *     oct_model_load -> oct_graph_from_model -> oct_calibration_add for every sample -> oct_quantize -> oct_save
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +12,7 @@
 #include "progress.h"
 #include "summary.h"
 
+/* The command line. */
 typedef struct quantize_options {
     arg_texts calib;
     const char *output, *method;
@@ -39,6 +43,7 @@ static bool calibrate(const quantize_options *o, feed *f, oct_calibration *calib
     progress_start(&p, "calibrating", samples);
     for (int64_t i = 0; i < samples && ok; i++) {
         ok = feed_load(f, i, why);
+        /* One bad sample ends the work: leaving it out silently would hide that the data are broken. */
         if (ok && oct_calibration_add(calibration, f->inputs) != OCT_OK)
             ok = fail_with(why, "%s: sample %lld: %s", data_path(f->files[0]), (long long)i, oct_error());
         progress_show(&p, i + 1);
@@ -91,6 +96,7 @@ static bool quantize_model(const quantize_options *o, const char *path, failure 
     char *made_up = o->output ? NULL : default_output(path);
     const char *output = o->output ? o->output : made_up;
     bool ok = output || fail_with(why, "out of memory");
+    /* Before anything is written: the output may replace the input. */
     const int64_t bytes_before = summary_file_bytes(path);
     if (ok && oct_model_load(path, &model) != OCT_OK)
         ok = fail_library(why, path);

@@ -1,4 +1,9 @@
-/* octet run - data through a model, answers into .npy files. */
+/* octet run - data through a model, answers into .npy files.
+ *
+ *     input files --sample by sample--> session --answer by answer--> one "sink" per output
+ *
+ * Nothing of the size of the files is held in memory.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +14,7 @@
 
 #define MAX_OUTPUTS 256
 
+/* The command line. */
 typedef struct run_options {
     arg_texts inputs;
     const char *output;
@@ -53,6 +59,7 @@ static bool open_sink(sink *s, const runner *r, size_t index, const char *path, 
     for (int i = rest; i < shape->rank; i++)
         dims[1 + i - rest] = shape->dims[i];
     char *name = sink_path(path, index, numbered);
+    /* One byte more, as malloc(0) may give NULL. */
     s->values = malloc(s->info.elements * sizeof *s->values + 1);
     const bool ok = name && s->values ? npy_create(name, 1 + shape->rank - rest, dims, &s->writer, why)
                                       : fail_with(why, "out of memory");
@@ -90,6 +97,7 @@ static bool run_samples(runner *r, sink *sinks, size_t count, failure *why)
         progress_show(&p, i + 1);
     }
     progress_end(&p);
+    /* Only now do the files appear under their names. */
     for (size_t i = 0; i < count && ok; i++) {
         ok = npy_finish(sinks[i].writer, why);
         sinks[i].writer = NULL;

@@ -19,11 +19,13 @@
 #include "engine.h"
 #include "octet_convert.h"
 
+/* The command line. */
 typedef struct verify_options {
     double rtol, atol;
     engine_options engine;
 } verify_options;
 
+/* In the order in which they are counted and printed. */
 typedef enum verdict { PASS, FAIL, REFUSED, VERDICT_COUNT } verdict;
 static const char *const verdict_names[VERDICT_COUNT] = {"PASS", "FAIL", "REFUSED"};
 
@@ -40,6 +42,7 @@ static verdict because(verdict v, failure *why, const char *format, ...)
     return v;
 }
 
+/* Far more than any operator has inputs. */
 #define MAX_TENSORS 64
 
 /* A tensor file. One that could not be read matters only if somebody needs it: the importer's sentence about a model that takes
@@ -57,6 +60,7 @@ typedef struct test_set {
 
 /* ------------------------------------------------------------------------------------------- test sets ---- */
 
+/* FOLDER/NAME; false if it does not fit. */
 static bool join(char *path, size_t size, const char *folder, const char *name)
 {
     return (size_t)snprintf(path, size, "%s/%s", folder, name) < size;
@@ -134,6 +138,7 @@ typedef struct road {
 
 static const road roads[] = {{"as imported", false}, {"optimised", true}};
 
+/* A runnable model by one of the roads. */
 static oct_status make_model(const oct_graph *graph, const road *way, oct_model **model)
 {
     if (!way->optimised)
@@ -219,6 +224,7 @@ static verdict check_outputs(const oct_session *session, const oct_model *model,
         const verdict v = check_tensor(s, &info, why);
         if (v != PASS)
             return v;
+        /* The comparison sums up everything so far; the difference is this output's part. */
         const int64_t before = errors->beyond;
         compare_add(errors, oct_output_data(session, i), s->tensor.data, (int64_t)info.elements);
         if (errors->beyond > before)
@@ -228,6 +234,7 @@ static verdict check_outputs(const oct_session *session, const oct_model *model,
     return PASS;
 }
 
+/* One session, one run, all outputs compared. */
 static verdict run_model(const verify_options *o, const oct_model *model, test_set *set, comparison *errors, failure *why)
 {
     oct_session *session = NULL;

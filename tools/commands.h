@@ -21,6 +21,7 @@ extern const command commands[];
 /* NULL for an unknown name. */
 const command *find_command(const char *name);
 
+/* The subcommands: argc and argv without "octet NAME"; the exit status comes back. */
 int cmd_import(int argc, char **argv);
 int cmd_quantize(int argc, char **argv);
 int cmd_info(int argc, char **argv);

@@ -1,4 +1,12 @@
-/* octet - the command: import, quantize, look at, run and check models. */
+/* octet - the command: import, quantize, look at, run and check models.
+ *
+ * Each subcommand is one file, cmd_NAME.c, and all are built alike:
+ *     its options as a table (args.h), which also makes its help;
+ *     a check of what a table cannot check: exit status 2;
+ *     the work, which on failure returns false and a sentence (failure.h): one line on stderr, exit status 1.
+ *
+ * Only the public headers and tools/shared are used: whatever the command can do, a program that links the library can.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +38,7 @@ int usage_status(arg_result result)
     return result == ARGS_HELP ? EXIT_WORKED : EXIT_USAGE;
 }
 
+/* What is on stdout goes first, so that the sentence comes last where both lead to the same place. */
 int report_failure(const arg_spec *spec, const failure *why)
 {
     fflush(stdout);
@@ -45,6 +54,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "octet: a command is missing (octet help lists them)\n");
         return EXIT_USAGE;
     }
+    /* The two options that people try on any program. */
     if (!strcmp(name, "--version")) {
         printf("octet %s\n", oct_version());
         return EXIT_WORKED;

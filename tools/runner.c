@@ -1,4 +1,8 @@
-/* runner.c - model, data and session, opened and closed together. */
+/* runner.c - model, data and session, opened and closed together; and what "one answer" is.
+ *
+ * A model with a batch of B takes B samples of the data at a time. Answers are counted and written singly, so that the
+ * results do not depend on the batch that a model was imported with.
+ */
 #include "runner.h"
 
 bool runner_open(runner *r, const runner_request *request, failure *why)
@@ -6,6 +10,7 @@ bool runner_open(runner *r, const runner_request *request, failure *why)
     *r = (runner){0};
     if (oct_model_load(request->model, &r->model) != OCT_OK)
         return fail_library(why, request->model);
+    /* The data before the session: a wrong file should not wait for the packing of a large model. */
     if (!feed_open(&r->feed, r->model, request->data, request->data_option, request->transform, why))
         return false;
     const oct_options options = engine_session_options(request->engine);
@@ -29,6 +34,7 @@ bool runner_output(const runner *r, size_t index, oct_tensor_info *info, failure
     return true;
 }
 
+/* A batch is not marked as such in a model; what comes in N at a time and goes out N at a time is taken for one. */
 bool runner_batched(const runner *r, const oct_tensor_info *output)
 {
     const oct_shape *in = &r->feed.infos[0].shape, *out = &output->shape;

@@ -5,6 +5,7 @@
 #include "engine.h"
 #include "feed.h"
 
+/* What a command line asks for. */
 typedef struct runner_request {
     const char *model;
     const arg_texts *data;            /* one file per input */

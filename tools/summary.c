@@ -1,3 +1,4 @@
+/* summary.c - adds up the layers of a model and prints the lines that import, quantize and info have in common. */
 #define _POSIX_C_SOURCE 200809L
 #include "summary.h"
 
@@ -8,6 +9,7 @@
 #include "data.h"
 #include "table.h"
 
+/* "int8" and "int8>f32" multiply bytes; "f32>u8" is the border into them. */
 bool summary_layer_is_int8(const oct_layer_info *layer)
 {
     return !strncmp(layer->precision, "int8", 4);
@@ -19,6 +21,7 @@ int64_t summary_file_bytes(const char *path)
     return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
 }
 
+/* By device and inode, so that links and other spellings of a path are seen through. */
 bool summary_same_file(const char *a, const char *b)
 {
     struct stat x, y;
@@ -32,6 +35,7 @@ bool summary_of_model(const oct_model *model, const char *path, summary *s, fail
         oct_layer_info layer;
         if (oct_model_layer(model, (size_t)i, &layer) != OCT_OK)
             return fail_library(why, path);
+        /* Layers count once each, whatever their size; the share of the MACs says how much of the work they are. */
         const bool int8 = summary_layer_is_int8(&layer);
         s->int8_layers += int8;
         s->macs += layer.macs;

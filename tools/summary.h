@@ -7,6 +7,7 @@
 #include "failure.h"
 #include "octet.h"
 
+/* Sums over the layers. */
 typedef struct summary {
     int64_t layers, int8_layers;   /* int8: at least its inputs are u8 and it is no mere border */
     int64_t macs, int8_macs;

@@ -1,3 +1,8 @@
+/* args.c - one pass over argv. Words are moved to the front of argv as they are met, so any number of them needs no memory:
+ *
+ *     argv before   run.oct  --input  a.f32  --json  b
+ *     argv after    run.oct  b        ...             words = 2
+ */
 #include "args.h"
 
 #include <errno.h>
@@ -23,6 +28,7 @@ arg_result args_bad(const arg_spec *spec, const char *format, ...)
 
 /* ------------------------------------------------------------------------------------------------ help ---- */
 
+/* Where the explanations begin. */
 #define HELP_COLUMN 26
 
 /* "  -o, --output FILE       what it does", or on two lines where the left part is too long. */
@@ -125,6 +131,7 @@ static arg_result read_value(const arg_spec *spec, const arg_option *option, con
     case ARG_TEXT:
     case ARG_TEXTS:
         break;
+    /* Flags have no value and do not come here. */
     case ARG_FLAG:
         return ARGS_OK;
     }
@@ -166,6 +173,7 @@ static arg_result read_option(const arg_spec *spec, int argc, char **argv, int *
     const arg_option *option = find_option(spec, text, length, &number);
     if (!option)
         return args_bad(spec, "unknown option %.*s (see %s --help)", (int)length, text, spec->command);
+    /* One bit per row of all groups together: enough to know what was never given. */
     *seen |= (uint64_t)1 << (number % ARG_MAX_OPTIONS);
     if (option->kind == ARG_FLAG) {
         if (text[length] == '=')
@@ -194,6 +202,7 @@ static arg_result check_complete(const arg_spec *spec, int words, uint64_t seen)
     return ARGS_OK;
 }
 
+/* The first mistake ends it: one line about one thing. */
 arg_result args_parse(const arg_spec *spec, int argc, char **argv, int *words)
 {
     uint64_t seen = 0;
@@ -205,6 +214,7 @@ arg_result args_parse(const arg_spec *spec, int argc, char **argv, int *words)
         } else if (only_words || argv[i][0] != '-' || argv[i][1] == '\0') {
             if (spec->max_words >= 0 && *words == spec->max_words)
                 return args_bad(spec, "\"%s\" is one word too many (usage: %s %s)", argv[i], spec->command, spec->usage);
+            /* *words <= i, so no argument is overwritten before it has been read. */
             argv[(*words)++] = argv[i];
         } else if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
             args_help(spec, stdout);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* What an option's value is, and what its `to` points at. */
 typedef enum arg_kind {
     ARG_FLAG,     /* to: bool, set true */
     ARG_TEXT,     /* to: const char *, pointing into argv */
@@ -39,6 +40,7 @@ typedef struct arg_reals {
     int count;
 } arg_reals;
 
+/* A row of the table. Rows that are not named explicitly stay zero: no alias, not required. */
 typedef struct arg_option {
     const char *name;     /* "--output" */
     const char *alias;    /* "-o", or NULL */
@@ -53,6 +55,7 @@ typedef struct arg_option {
 #define ARG_MAX_GROUPS 4
 #define ARG_MAX_OPTIONS 64
 
+/* A whole command line. Several groups, so that options which commands share (engine.h, data.h) are written once. */
 typedef struct arg_spec {
     const char *command;                          /* "octet run" */
     const char *usage;                            /* what follows it: "MODEL.oct --input DATA --output OUT.npy" */

@@ -1,9 +1,11 @@
+/* compare.c - errors between two sets of floats, computed in double so that the measure adds no error of its own. */
 #include "compare.h"
 
 #include <math.h>
 
 void compare_start(comparison *c, double rtol, double atol)
 {
+    /* All sums and maxima start from 0. */
     *c = (comparison){.rtol = rtol, .atol = atol};
 }
 
@@ -22,6 +24,7 @@ void compare_add(comparison *c, const float *y, const float *ref, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
         const double r = (double)ref[i], d = distance((double)y[i], r), size = isfinite(r) ? fabs(r) : 0;
+        /* fmax passes over NaN, but there is none left: distance has turned them into 0 or infinity. */
         c->max_abs = fmax(c->max_abs, d);
         if (size > 0)
             c->max_element_rel = fmax(c->max_element_rel, d / size);
@@ -32,6 +35,7 @@ void compare_add(comparison *c, const float *y, const float *ref, int64_t count)
     }
 }
 
+/* No error at all also where the reference is all zero. */
 double compare_relative(const comparison *c)
 {
     return c->max_abs > 0 ? c->max_abs / c->largest_ref : 0;
@@ -42,6 +46,7 @@ double compare_sqnr_db(const comparison *c)
     return c->error_energy > 0 ? 10 * log10(c->ref_energy / c->error_energy) : INFINITY;
 }
 
+/* One pass; a NaN anywhere spoils the order, so it ends the search. */
 int64_t compare_argmax(const float *values, int64_t count)
 {
     int64_t best = -1;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Running maxima and sums; every compare_add goes on from what is there. */
 typedef struct comparison {
     double max_abs;           /* largest |y - ref| */
     double max_element_rel;   /* largest |y - ref| / |ref| of the elements whose ref is not 0 */

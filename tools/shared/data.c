@@ -1,4 +1,9 @@
-/* data.c - files of samples. Sizes claimed by a file are held against its real size before they are used. */
+/* data.c - files of samples. Sizes claimed by a file are held against its real size before they are used.
+ *
+ *     .f32 .u8   | sample 0 | sample 1 | ...             found by seeking: data_offset + index * bytes of a sample
+ *     .npy       | header | sample 0 | sample 1 | ...    the same behind the header
+ *     .pb        | fields, one of them the elements |    parsed by the library, kept in memory
+ */
 #define _POSIX_C_SOURCE 200809L
 #include "data.h"
 
@@ -110,6 +115,7 @@ static void transform_sample(data_file *d)
 
 /* --------------------------------------------------------------------------------------------- opening ---- */
 
+/* Longer than the suffix: ".npy" alone is a hidden file without a suffix. */
 static bool has_suffix(const char *path, const char *suffix)
 {
     const size_t length = strlen(path), tail = strlen(suffix);
@@ -130,6 +136,7 @@ static bool open_regular(const char *path, FILE **file, int64_t *size, failure *
     return fail_with(why, "%s: not a regular file", path);
 }
 
+/* Ascending, for qsort. */
 static int compare_dims(const void *a, const void *b)
 {
     const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -204,7 +211,7 @@ static bool open_pb(data_file *d, const oct_shape *shape, int64_t *elements, fai
     if (t->dtype != OCT_F32 && t->dtype != OCT_U8)
         return fail_with(why, "%s: elements are %s; f32 and u8 can be used", d->path, oct_dtype_name(t->dtype));
     d->bytes = t->dtype == OCT_U8;
-    *elements = 1;
+    *elements = 1;   /* the reader has checked that the product fits */
     for (int i = 0; i < t->shape.rank; i++)
         *elements *= t->shape.dims[i];
     return check_order(t->shape.dims, t->shape.rank, shape, d->path, why);
@@ -235,6 +242,7 @@ static bool find_samples(data_file *d, const oct_tensor_info *tensor, int64_t el
                          (long long)d->sample_elements, tensor->name, data_shape_text(&tensor->shape, text, sizeof text));
     d->samples = elements / d->sample_elements;
     d->sample = malloc((size_t)d->sample_elements * sizeof *d->sample);
+    /* The product cannot overflow: the file holds at least as many elements. */
     d->raw = d->bytes ? malloc((size_t)d->sample_elements) : NULL;
     return (d->sample && (d->raw || !d->bytes)) || fail_with(why, "%s: out of memory", d->path);
 }
@@ -258,6 +266,7 @@ bool data_open(const char *path, const oct_tensor_info *tensor, const data_trans
     return true;
 }
 
+/* Also for one that data_open has only half filled. */
 void data_close(data_file *file)
 {
     if (!file)
@@ -282,6 +291,7 @@ const char *data_path(const data_file *file) { return file->path; }
 static bool read_stored(data_file *d, int64_t index, void *to, failure *why)
 {
     const size_t bytes = (size_t)d->sample_elements * (d->bytes ? 1 : 4);
+    /* index < samples, so the sample lies within the tensor. */
     if (!d->file) {
         memcpy(to, (const uint8_t *)d->tensor.data + (size_t)index * bytes, bytes);
         return true;
@@ -300,6 +310,7 @@ const float *data_sample(data_file *file, int64_t index, failure *why)
     }
     if (!read_stored(file, index, file->bytes ? (void *)file->raw : (void *)file->sample, why))
         return NULL;
+    /* A float sample was read into place; bytes are widened. */
     for (int64_t e = 0; file->bytes && e < file->sample_elements; e++)
         file->sample[e] = (float)file->raw[e];
     if (file->transformed)

@@ -1,3 +1,4 @@
+/* engine.c - which kernels and how many threads: the same two options for every command that makes a session. */
 #include "engine.h"
 
 #include <stdio.h>
@@ -18,6 +19,7 @@ static void list_available(char *text, size_t size)
 {
     size_t length = 0;
     text[0] = '\0';
+    /* The strongest first: that is the one most likely wanted. */
     for (size_t i = oct_isa_count(); i-- > 0;) {
         oct_isa_info info;
         if (oct_isa(i, &info) == OCT_OK && info.available && length < size)
@@ -25,6 +27,7 @@ static void list_available(char *text, size_t size)
     }
 }
 
+/* Before any file is opened, so that a mistyped name is a matter of usage and not of the model. */
 bool engine_check(const engine_options *o, failure *why)
 {
     if (!o->isa)

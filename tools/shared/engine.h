@@ -6,6 +6,7 @@
 #include "failure.h"
 #include "octet.h"
 
+/* As given on the command line; turned into oct_options once engine_check has passed them. */
 typedef struct engine_options {
     const char *isa;    /* NULL: the best */
     int64_t threads;    /* 0: one per CPU */

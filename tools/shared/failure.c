@@ -1,3 +1,4 @@
+/* failure.c - sentences on their way to stderr. */
 #include "failure.h"
 
 #include <stdarg.h>

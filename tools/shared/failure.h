@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+/* Room for a sentence of the library with a path before it; longer ones are cut. */
 typedef struct failure {
     char text[640];
 } failure;

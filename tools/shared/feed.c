@@ -1,3 +1,4 @@
+/* feed.c - joins files and model: sample i of every file goes to the input of the same number. */
 #include "feed.h"
 
 #include <math.h>
@@ -14,7 +15,7 @@ static bool open_input(feed *f, const oct_model *model, int index, const char *p
         return fail_with(why, "input \"%s\" is %s; only f32 and u8 can be fed", info->name, oct_dtype_name(info->dtype));
     if (!data_open(path, info, transform, &f->files[index], why))
         return false;
-    f->count = index + 1;
+    f->count = index + 1;   /* from here on feed_close knows of it */
     const int64_t samples = data_samples(f->files[index]);
     if (index == 0)
         f->samples = samples;
@@ -30,6 +31,7 @@ bool feed_open(feed *f, const oct_model *model, const arg_texts *paths, const ch
     if (inputs != (size_t)paths->count)
         return fail_with(why, "the model has %zu inputs and %s was given %d times; one file for each is needed", inputs, option,
                          paths->count);
+    /* One buffer serves all quantized inputs, as they are set one after the other. */
     size_t room = 0;
     for (int i = 0; i < paths->count; i++) {
         if (!open_input(f, model, i, paths->items[i], transform, why))
@@ -49,6 +51,7 @@ void feed_close(feed *f)
     *f = (feed){0};
 }
 
+/* The pointers stay valid until the next sample is loaded: each file has its own buffer. */
 bool feed_load(feed *f, int64_t index, failure *why)
 {
     for (int i = 0; i < f->count; i++) {
@@ -63,6 +66,7 @@ bool feed_load(feed *f, int64_t index, failure *why)
 static void quantize_input(const float *x, const oct_tensor_info *info, uint8_t *q)
 {
     for (size_t e = 0; e < info->elements; e++) {
+        /* |x / scale| beyond the int range is no trouble: the clamp works on the float. */
         const float r = rintf(x[e] / info->scale) + (float)info->zero_point;
         q[e] = r >= 255 ? 255 : r > 0 ? (uint8_t)r : isnan(r) ? (uint8_t)info->zero_point : 0;
     }
@@ -96,6 +100,7 @@ bool feed_output(const oct_session *session, const oct_tensor_info *info, size_t
     }
     if (info->dtype != OCT_U8)
         return fail_with(why, "output \"%s\" is %s; only f32 and u8 can be read", info->name, oct_dtype_name(info->dtype));
+    /* real = scale * (q - zero); the difference lies in -255..255. */
     const uint8_t *q = from;
     for (size_t e = 0; e < info->elements; e++)
         to[e] = info->scale * (float)((int32_t)q[e] - info->zero_point);

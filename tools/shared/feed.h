@@ -4,6 +4,7 @@
 
 #include "data.h"
 
+/* The open files of all inputs of one model. Used by one thread, like the session it feeds. */
 typedef struct feed {
     int count;                               /* inputs of the model */
     int64_t samples;                         /* the same in every file */

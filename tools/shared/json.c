@@ -1,3 +1,4 @@
+/* json.c - the writer keeps only a stack of what is open and whether a comma is due; text goes straight to the stream. */
 #include "json.h"
 
 #include <math.h>
@@ -8,6 +9,7 @@ void json_begin(json *j, FILE *to)
     *j = (json){.to = to};
 }
 
+/* The stream keeps an error until now, so the writing functions need not report any. */
 bool json_end(json *j)
 {
     while (j->depth > 0)
@@ -61,6 +63,7 @@ static void write_text(FILE *to, const char *text)
 /* Comma, line break and key: all that stands before a member. */
 static void start_member(json *j, const char *key)
 {
+    /* The outermost value has nothing before it. */
     if (j->depth > 0) {
         if (j->level[j->depth - 1].filled)
             fputc(',', j->to);
@@ -140,6 +143,7 @@ void json_null(json *j, const char *key)
     fputs("null", j->to);
 }
 
+/* Shapes read better on one line than one dimension per line. */
 void json_integers(json *j, const char *key, const int64_t *values, int count)
 {
     start_member(j, key);

@@ -1,3 +1,4 @@
+/* npy.c - the header is a Python literal. It is parsed by hand, strictly: what is not understood is refused, not guessed. */
 #define _POSIX_C_SOURCE 200809L
 #include "npy.h"
 
@@ -24,6 +25,7 @@ static bool bad(const cursor *c, const char *what)
     return fail_with(c->why, "%s: damaged .npy header: %s", c->path, what);
 }
 
+/* The header ends in a 0 that calloc put there, so no scan can run past it. */
 static void skip_space(cursor *c)
 {
     c->at += strspn(c->at, " \t\n\r");
@@ -137,10 +139,12 @@ static bool check_size(npy_header *h, int64_t file_size, const char *path, failu
 {
     const int64_t have = (file_size - h->data_offset) / h->size;
     h->elements = 1;
+    /* Zeros first: beside one, the other dimensions may be as large as they like. */
     for (int i = 0; i < h->rank; i++)
         if (h->dims[i] == 0)
             h->elements = 0;
     for (int i = 0; i < h->rank && h->elements > 0; i++) {
+        /* elements * dims[i] <= have without computing the product, which may not fit 64 bits. */
         if (h->dims[i] > have / h->elements)
             return fail_with(why, "%s: cut short: its shape needs more than the %lld elements in it", path, (long long)have);
         h->elements *= h->dims[i];
@@ -165,6 +169,7 @@ bool npy_read_header(FILE *file, int64_t file_size, const char *path, npy_header
     int64_t length = start[length_at] | start[length_at + 1] << 8;
     if (version > 1)
         length |= (int64_t)start[10] << 16 | (int64_t)start[11] << 24;
+    /* The claimed length is held against the file before memory is asked for. */
     if (length > MAX_HEADER || length > file_size - prefix)
         return fail_with(why, "%s: damaged .npy header: %lld bytes long in a file of %lld", path, (long long)length,
                          (long long)file_size);
@@ -190,6 +195,7 @@ struct npy_writer {
     int64_t left;     /* elements still to come */
 };
 
+/* Opens PATH.part, or PATH itself where it is a device or a pipe: renaming would put a plain file in its place. */
 static bool open_part(npy_writer *w, const char *path, failure *why)
 {
     struct stat st;
@@ -242,6 +248,7 @@ bool npy_create(const char *path, int rank, const int64_t *dims, npy_writer **wr
     return ok;
 }
 
+/* Counted, so that npy_finish knows whether the shape in the header holds. */
 bool npy_append(npy_writer *writer, const float *values, int64_t count, failure *why)
 {
     writer->left -= count;
@@ -268,6 +275,7 @@ bool npy_finish(npy_writer *writer, failure *why)
     return ok;
 }
 
+/* Closes, removes what is incomplete, frees. */
 void npy_abandon(npy_writer *writer)
 {
     if (!writer)

@@ -18,6 +18,7 @@
 
 #define NPY_MAX_RANK 32
 
+/* What stands before the elements, checked against the size of the file. */
 typedef struct npy_header {
     char kind;          /* 'f' float, 'i' signed, 'u' unsigned, 'b' bool */
     int size;           /* bytes of an element: 1, 2, 4, 8 */

@@ -1,3 +1,4 @@
+/* progress.c - "calibrating 120 of 500 (3 s left)", overwritten in place. */
 #define _POSIX_C_SOURCE 200809L
 #include "progress.h"
 
@@ -20,6 +21,7 @@ void progress_start(progress *p, const char *what, int64_t total)
         p->started = p->shown = now();
 }
 
+/* Quick work shows nothing: a line that flashes up tells nobody anything. */
 void progress_show(progress *p, int64_t done)
 {
     if (!p->visible)
@@ -27,12 +29,14 @@ void progress_show(progress *p, int64_t done)
     const double t = now();
     if (t - p->started < 0.5 || t - p->shown < 0.1)
         return;
+    /* Samples take equal time, so the rest can be told from the part that is done. */
     const double left = done > 0 ? (t - p->started) * (double)(p->total - done) / (double)done : 0;
     fprintf(stderr, "\r%s %lld of %lld (%.0f s left)   ", p->what, (long long)done, (long long)p->total, left);
     p->shown = t;
     p->drawn = true;
 }
 
+/* Spaces over it, so that what is printed next starts on a clean line. */
 void progress_end(progress *p)
 {
     if (p->drawn)

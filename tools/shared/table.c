@@ -1,3 +1,9 @@
+/* table.c - titles, a line of dashes, rows:
+ *
+ *     layer         operator         MACs
+ *     ------------  -------------  ------
+ *     no..dwconv_0  conv+relu      72.0 k     a name cut to fit keeps its end
+ */
 #define _DEFAULT_SOURCE   /* winsize */
 #include "table.h"
 
@@ -16,6 +22,7 @@ struct table {
     bool short_of_memory;    /* cells went missing: print none rather than shifted ones */
 };
 
+/* Rows are kept until they are printed: a column's width is known only at the end. */
 table *table_create(const table_column *columns, int count)
 {
     table *t = calloc(1, sizeof *t);
@@ -72,6 +79,7 @@ void table_cell(table *t, const char *format, ...)
         t->short_of_memory = true;
 }
 
+/* A row begun before it is filled up with empty cells. */
 void table_rule(table *t)
 {
     if (!t)
@@ -148,6 +156,7 @@ static void print_cell(const char *text, int width, int style, bool last, FILE *
     fputs(last ? "\n" : "  ", to);
 }
 
+/* Dashes under every column. */
 static void print_rule(const int *widths, int count, FILE *to)
 {
     for (int c = 0; c < count; c++) {
@@ -157,6 +166,7 @@ static void print_rule(const int *widths, int count, FILE *to)
     }
 }
 
+/* Below 80 columns tables get unreadable; a narrower terminal wraps them. */
 void table_print(const table *t, FILE *to)
 {
     struct winsize window = {0};
