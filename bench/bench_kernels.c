@@ -8,6 +8,7 @@
 #include "octet.h"
 #include "progress.h"
 
+/* What the command line said. */
 typedef struct kernels_options {
     const char *isa, *filter, *json_path;
     int64_t threads;

@@ -3,6 +3,7 @@
 
 #include "model_bench.h"
 
+/* What the command line said. */
 typedef struct models_options {
     const char *isa, *threads, *json_path;
     bool layers;

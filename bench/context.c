@@ -21,7 +21,7 @@ static const char *next_word(const char *text, char *word, size_t size)
 /* Appends those that are available and called `word` ("all": every one; NULL: the default). */
 static int append_isas(const char *word, bench_lists *lists)
 {
-    int found = 0;
+    int found = 0; /* the caller turns "none" into an error */
     for (size_t i = 0; i < oct_isa_count(); i++) {
         oct_isa_info info;
         if (oct_isa(i, &info) != OCT_OK || !info.available || lists->isa_count == BENCH_MAX_ISAS)
@@ -77,6 +77,7 @@ const peaks *bench_peaks(bench_context *context, int threads, failure *why)
     for (int i = 0; i < context->count; i++)
         if (context->peaks[i].threads == threads)
             return &context->peaks[i];
+    /* One place more than a list can have: that of one thread, which is always measured. */
     team *t = context->count <= BENCH_MAX_THREADS ? team_create(&context->machine.cpus, threads) : NULL;
     peaks *p = &context->peaks[context->count];
     const bool ok = t && peak_measure(&context->machine, t, p);
@@ -98,6 +99,7 @@ bool bench_open(bench_context *context, failure *why)
     return bench_peaks(context, 1, why) != NULL;
 }
 
+/* "models/kws.int8.oct" -> "kws.int8" */
 void bench_model_name(const char *path, char *name, size_t size)
 {
     const char *slash = strrchr(path, '/');

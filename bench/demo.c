@@ -12,6 +12,7 @@
 #include "model_bench.h"
 #include "table.h"
 
+/* What the command line said. */
 typedef struct demo_options {
     const char *test, *labels, *isa, *json_path;
     int64_t threads;
@@ -31,6 +32,7 @@ typedef struct demo_answers {
 /* Accuracy does not depend on the ISA for int8 layers and hardly for f32; it is counted on the one that is timed. */
 static bool classify(feed *f, oct_session *session, const oct_tensor_info *output, int64_t **answers, failure *why)
 {
+    /* One sample's scores at a time; of all samples only the classes are kept. */
     float *scores = malloc(output->elements * sizeof *scores);
     *answers = malloc((size_t)f->samples * sizeof **answers);
     bool ok = (scores && *answers) || fail_with(why, "out of memory");
@@ -71,6 +73,7 @@ static bool evaluate(const model_set *set, const demo_options *o, demo_answers *
     return data_read_labels(o->labels, a->samples, &a->labels, why);
 }
 
+/* For accuracy (answers, labels) and for agreement (answers, answers). */
 static int64_t count_equal(const int64_t *a, const int64_t *b, int64_t count)
 {
     int64_t equal = 0;
@@ -99,7 +102,7 @@ static void print_layers(const model_variant *f32, const model_variant *int8)
     table *t = table_create(columns, 8);
     for (size_t i = 0; i < int8->file->layers; i++) {
         const model_layer *layer = &int8->layers[i], *twin = find_layer(f32, layer->info.name);
-        if (!strcmp(layer->run.algo, "none"))
+        if (!strcmp(layer->run.algo, "none")) /* a view of another tensor: takes no time */
             continue;
         table_cell(t, "%s", layer->info.name);
         table_cell(t, "%s", layer->info.op);
@@ -129,6 +132,7 @@ static double file_bytes(const char *path)
     return stat(path, &s) == 0 ? (double)s.st_size : 0;
 }
 
+/* How many times the float figure is the int8 figure. */
 static void size_row(table *t, const char *what, double f32, double int8)
 {
     char text[32];
@@ -164,6 +168,10 @@ static void print_summary(const model_set *set, const demo_answers *a, const ben
     const model_variant *f32 = &set->variants[0], *int8 = &set->variants[1];
     char text[2][32];
     table *t = table_create(columns, 4);
+    table_cell(t, "instruction set");
+    table_cell(t, "%s", f32->isa);
+    table_cell(t, "%s", int8->isa);
+    table_cell(t, "%d thread%s each", int8->threads, int8->threads == 1 ? "" : "s");
     accuracy_rows(t, a);
     size_row(t, "model file", file_bytes(f32->file->path), file_bytes(int8->file->path));
     size_row(t, "working memory (arena)", (double)f32->info.arena_bytes, (double)int8->info.arena_bytes);
@@ -171,8 +179,8 @@ static void print_summary(const model_set *set, const demo_answers *a, const ben
     table_cell(t, "%s", bench_time_text(f32->result.median, text[0], sizeof text[0]));
     table_cell(t, "%s", bench_time_text(int8->result.median, text[1], sizeof text[1]));
     table_cell(t, "%.2f times as fast (95 %%: %.2f to %.2f)", int8->speedup.median, int8->speedup.lo, int8->speedup.hi);
-    printf("%s, %d thread%s, %s (%d rounds, %d disturbed)\n\n", int8->isa, int8->threads, int8->threads == 1 ? "" : "s",
-           context->machine.cpu, set->info.rounds, set->info.disturbed);
+    printf("float against int8 on %s (%d interleaved rounds, %d disturbed)\n\n", context->machine.cpu, set->info.rounds,
+           set->info.disturbed);
     table_print(t, stdout);
     table_free(t);
 }

@@ -103,6 +103,12 @@ static oct_epilogue plain_epilogue(const kernel_case *c, void *out)
 
 /* ------------------------------------------------------------------------- products and convolutions ---- */
 
+/* The three ways in which a left side reaches the micro-kernels:
+ *
+ *     1x1, dense, gemm    in ---------------------> matrix (a, lda)
+ *     other kernels       in --> row pointers ----> rows, padding
+ *     entries that want S16 rows:  in --widen--> widened, then one of the two above on `widened`
+ */
 typedef struct direct_job {
     oct_gemm_job gemm;
     oct_packed packed;
@@ -143,6 +149,7 @@ static bool is_product(const bench_shape *shape, const oct_kernels *kernels, boo
     return shape->kind == SHAPE_GEMM || shape->kind == SHAPE_DENSE || shape->kind == SHAPE_CONV;
 }
 
+/* No row pointers needed. (SHAPE_GEMM and SHAPE_DENSE have no conv to ask.) */
 static bool is_matrix(const bench_shape *s) { return s->kind != SHAPE_CONV || oct_conv_is_matrix(&s->conv); }
 
 /* Panels filled with numbers: where each weight lies makes no difference to the time. */
@@ -150,6 +157,7 @@ static bool make_weights(kernel_case *c, direct_job *d)
 {
     const bench_shape *s = c->shape;
     const oct_gemm_entry *variants = c->int8 ? oct_gemm_variants_u8s8(c->kernels, s->m) : oct_gemm_variants_f32(c->kernels, s->m);
+    /* s->k counts all products of an output; a tap is one position of the window. */
     const size_t taps = is_matrix(s) ? 1 : s->conv.kernel_h * s->conv.kernel_w;
     const oct_elem elem = (oct_elem)variants->b_elem;
     const size_t bytes = oct_packed_bytes(variants, s->n, taps, s->k / taps), columns = oct_padded_columns(variants, s->n);
@@ -183,7 +191,7 @@ static bool make_rows(kernel_case *c, direct_job *d)
     const void **rows = case_alloc(c, s->m * d->packed.taps * sizeof *rows);
     if (!padding || !rows)
         return false;
-    if (row_elem == OCT_ELEM_U8)
+    if (row_elem == OCT_ELEM_U8) /* S16 rows hold q - zero point, f32 rows reals: there padding is 0 */
         memset(padding, ZERO, s->conv.in_c);
     oct_conv_rows(&s->conv, a, elem_size(row_elem), padding, rows);
     d->gemm.rows = rows;
@@ -212,6 +220,7 @@ static bool make_direct(kernel_case *c)
 
 /* ------------------------------------------------------------------------------------------- depthwise ---- */
 
+/* The entry with its job; rows of output are the unit of work. */
 typedef struct depthwise_case {
     const oct_depthwise_entry *entry;
     oct_depthwise_job job;
@@ -231,6 +240,7 @@ static void depthwise_part(void *arg, int member, int members)
 
 static void run_depthwise(kernel_case *c) { team_run(c->team, depthwise_part, c); }
 
+/* Both types have depthwise entries on every ISA, if only the scalar ones. */
 static bool is_depthwise(const bench_shape *shape, const oct_kernels *kernels, bool int8)
 {
     (void)kernels, (void)int8;
@@ -284,6 +294,7 @@ static bool make_depthwise(kernel_case *c)
 
 /* --------------------------------------------------------------------------------------------- pooling ---- */
 
+/* The loops of pool.h write each row's window pointers to scratch memory. */
 typedef struct pool_case {
     oct_pool_args args;
     char *scratch;
@@ -348,7 +359,7 @@ static bool make_pool(kernel_case *c)
     p->scratch = case_alloc(c, p->scratch_step * (size_t)team_members(c->team));
     if (!p->args.in || !p->args.out || !padding || !p->scratch)
         return false;
-    if (c->int8)
+    if (c->int8) /* averages read it for padded positions: the byte that stands for 0 */
         memset(padding, ZERO, s->in_c);
     p->args.padding = padding;
     c->bytes = (in + out) * size;

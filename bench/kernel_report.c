@@ -23,6 +23,7 @@ static void write_shape(json *j, const bench_shape *s)
     json_close(j);
 }
 
+/* "kernel" is the kind of layer, "entry" the name of the micro-kernel that did it. */
 static void write_figure(json *j, const kernel_row *row, const kernel_figure *f, int threads)
 {
     json_object(j, NULL);
@@ -99,6 +100,7 @@ static void row_cells(table *t, const kernel_row *row)
 {
     const char *dot = strchr(row->shape->name, '.');
     table_cell(t, "%s", dot ? dot + 1 : row->shape->name);
+    /* Without both types the row ends here and the next one starts below it. */
     if (row->best_f32 < 0 || row->best_int8 < 0)
         return;
     figure_cells(t, &row->figures[row->best_f32]);

@@ -36,7 +36,7 @@ typedef struct measure_info {
 /* Monotonic seconds. */
 double measure_now(void);
 
-/* Measures for about `seconds`, less if all intervals are narrower than 1 % before, more if MEASURE_MIN_ROUNDS take longer.
+/* Measures for about `seconds`: less if 400 rounds are done before, more if MEASURE_MIN_ROUNDS take longer.
  * results: one per item, to be released with measure_free. false if memory is short. */
 bool measure_group(const measure_item *items, int count, double seconds, measure_result *results, measure_info *info);
 void measure_free(measure_result *results, int count);

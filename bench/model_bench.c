@@ -98,6 +98,7 @@ static bool set_inputs(const oct_model *model, oct_session *session)
 static bool open_session(const model_variant *v, const affinity *cpus, int profile, oct_session **session, bool *tied, failure *why)
 {
     const oct_options options = {.isa = v->isa, .threads = v->threads, .profile = profile};
+    /* The threads that appear while the session is created are the session's. */
     affinity_threads before;
     affinity_list_threads(&before);
     if (oct_session_create(v->file->model, &options, session) != OCT_OK)
@@ -108,6 +109,7 @@ static bool open_session(const model_variant *v, const affinity *cpus, int profi
     return true;
 }
 
+/* What is timed. */
 static void run_variant(void *arg)
 {
     model_variant *v = arg;
@@ -137,6 +139,7 @@ static bool prepare_variant(model_variant *v, const affinity *cpus, failure *why
 }
 
 /* The variant of `file` on the same ISA and with the same threads as v. */
+/* There is one unless lists were given twice the same name; then the first will do. */
 static const model_variant *find_variant(const model_set *set, int file, const model_variant *v)
 {
     for (int i = 0; i < set->variant_count; i++) {
@@ -201,7 +204,7 @@ void model_set_close(model_set *set)
 
 /* ------------------------------------------------------------------------------------------- cold runs ---- */
 
-#define COLD_RUNS 5
+#define COLD_RUNS 5 /* each costs a walk through twice the last-level cache */
 
 /* Writes twice the last-level cache, so that nothing of a model is left in it. Its code and the branch history stay warm. */
 static void fill_caches(char *buffer, size_t bytes)
@@ -233,7 +236,7 @@ static bool measure_cold(model_set *set, const machine *m, failure *why)
 
 /* ---------------------------------------------------------------------------------------------- layers ---- */
 
-#define PROFILED_RUNS 15
+#define PROFILED_RUNS 15 /* per layer; the median of them */
 
 /* What a layer has to do at least. Its weights come from the level that holds all that the session touches, since the other layers
  * pass through the caches before it runs again; what it takes from its neighbours from the level that holds just that. */

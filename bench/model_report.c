@@ -116,9 +116,11 @@ static void print_latency(const model_set *set, FILE *to)
         table_cell(t, "%s", v->file->name);
         table_cell(t, "%s", v->isa);
         table_cell(t, "%d%s", v->threads, v->tied || v->threads == 1 ? "" : "*");
+        /* warm: what a program sees that runs the model in a loop ... */
         milliseconds(t, v->result.median);
         milliseconds(t, v->result.p5);
         milliseconds(t, v->result.p95);
+        /* ... and what one sees that runs it now and then */
         milliseconds(t, v->first);
         milliseconds(t, v->cold);
         table_cell(t, "%.0f", percent(v->bound, v->result.median));
@@ -200,6 +202,7 @@ static void print_variant_layers(const model_variant *v, FILE *to)
     static const table_column columns[] = {{"layer", TABLE_SHRINK}, {"op", TABLE_LEFT},   {"precision", TABLE_LEFT},
                                            {"algo", TABLE_LEFT},    {"us", TABLE_RIGHT},  {"share", TABLE_RIGHT},
                                            {"% peak", TABLE_RIGHT}, {"bound", TABLE_LEFT}};
+    /* Shares of the sum of the layers, not of the run: taking the time of each costs a little. */
     double total = 0;
     for (size_t i = 0; i < v->file->layers; i++)
         total += v->layers[i].seconds;

@@ -138,6 +138,7 @@ static size_t probe_bytes(const machine *m, peak_level level, int members)
 static bool measure_bandwidth(const machine *m, team *t, const bool *usable, peaks *p)
 {
     const int members = team_members(t);
+    /* The largest probe; the nearer levels use its beginning. */
     const size_t size = (probe_bytes(m, PEAK_DRAM, members) + 4095) / 4096 * 4096;
     char **buffers = calloc((size_t)members, sizeof *buffers);
     bool ok = buffers != NULL;
@@ -223,6 +224,7 @@ peak_bound peak_bound_of(const peaks *p, const peak_work *work)
     const double compute = work->ops > 0 && rate > 0 ? work->ops / rate : 0;
     const double far = (double)work->bytes / p->bandwidth[work->level];
     const double near = (double)work->near_bytes / p->bandwidth[work->near_level];
+    /* Arithmetic and memory overlap, so the longer of the two counts; bytes from two levels pass one after the other. */
     if (compute >= far + near)
         return (peak_bound){compute, "compute"};
     return (peak_bound){far + near, peak_level_name(far >= near ? work->level : work->near_level)};

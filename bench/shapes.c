@@ -115,6 +115,7 @@ static void depthwise(walk *at, const char *name, size_t stride)
     slide(at, &s, &(window){3, 3, stride, 1, 1}, at->c);
 }
 
+/* Pools keep the channels. */
 static void pool(walk *at, shape_kind kind, const char *name, const window *v)
 {
     bench_shape s = {.kind = kind};
@@ -122,6 +123,7 @@ static void pool(walk *at, shape_kind kind, const char *name, const window *v)
     slide(at, &s, v, at->c);
 }
 
+/* A window as large as the tensor. */
 static void global_pool(walk *at, const char *name) { pool(at, SHAPE_AVERAGE_POOL, name, &(window){at->h, at->w, 1, 0, 0}); }
 
 /* Two tensors of the size of the one walked on. */
@@ -169,7 +171,7 @@ static void mobilenet_v1(shape_list *list)
 static void inverted_residual(walk *at, size_t index, size_t expand, size_t stride, size_t out_c)
 {
     const size_t in_c = at->c;
-    size_t part = 0;
+    size_t part = 0; /* torchvision numbers the steps; the first block has no expansion, so its depthwise is number 0 */
     char name[64];
     if (expand > 1) {
         snprintf(name, sizeof name, "features.%zu.conv.%zu", index, part++);
@@ -228,7 +230,7 @@ static void vgg16(shape_list *list)
 static void bottleneck(walk *at, size_t layer, size_t block, size_t middle, size_t stride)
 {
     char name[64];
-    walk beside = *at;
+    walk beside = *at; /* the shortcut starts where the block starts */
     for (size_t i = 1; i <= 3; i++) {
         snprintf(name, sizeof name, "layer%zu.%zu.conv%zu", layer, block, i);
         conv(at, name, i == 2 ? 3 : 1, i == 2 ? stride : 1, i == 3 ? 4 * middle : middle);
@@ -266,6 +268,7 @@ static const window w1x1 = {1, 1, 1, 0, 0}, w3x3 = {3, 3, 1, 1, 1}, w5x5 = {5, 5
                     w7x1 = {7, 1, 1, 3, 0}, w1x3 = {1, 3, 1, 0, 1}, w3x1 = {3, 1, 1, 1, 0}, w3x3s2 = {3, 3, 2, 0, 0},
                     w3x3valid = {3, 3, 1, 0, 0};
 
+/* Returns where the branch ends: the block needs the size, not the channels of one branch. */
 static walk branch(const walk *from, const char *block, const branch_conv *convs, size_t count)
 {
     walk at = *from;
