@@ -8,10 +8,16 @@ bool oct_depthwise_accepts_general_avx2(const oct_conv_shape *s)
     return s->groups == s->in_c && s->out_c == s->in_c && s->in_c >= 8;
 }
 
+/* No output pixel lies a whole kernel outside: the tiles then know which of their columns can be padding. */
+static bool pads_are_short(const oct_conv_shape *s)
+{
+    return s->pad_left < s->kernel_w && (s->out_w - 1) * s->stride_w < s->in_w + s->pad_left;
+}
+
 static bool is_square(const oct_conv_shape *s, size_t kernel, size_t stride)
 {
     return oct_depthwise_accepts_general_avx2(s) && s->kernel_h == kernel && s->kernel_w == kernel && s->stride_h == stride &&
-           s->stride_w == stride && s->dilation_h == 1 && s->dilation_w == 1;
+           s->stride_w == stride && s->dilation_h == 1 && s->dilation_w == 1 && pads_are_short(s);
 }
 
 bool oct_depthwise_accepts_3x3s1_avx2(const oct_conv_shape *s) { return is_square(s, 3, 1); }

@@ -12,7 +12,7 @@
  *
  * Registers: 7 accumulators, 3 (5) weights, 1 pixel. Sevens, because the widths of common networks are 7 * 2^n; the rest of a row goes in
  * threes and ones. Kernel rows outside the image are left out of the loop; where a tile touches the left or right border
- * every pixel is asked for (`border`), elsewhere none.
+ * the pixels at its ends are asked for (`border`).
  *
  * Packed: blocks of 8 channels | bias[8] | w[ky][kx][8] |; the last block ends at the last channel and may overlap the one before it
  * (these channels are computed twice, with the same result).
@@ -24,156 +24,172 @@
 
 enum { WIDE = 7, MIDDLE = 3, MAX_KERNEL = 5 };
 
-/* Where a tile reads: the first kernel row inside the image. */
-typedef struct tile_source {
-    const float *row;           /* column 0, the block's first channel */
-    const float *w;             /* that kernel row's weights */
+/* One output row: what it reads, and where it goes. */
+typedef struct row_job {
+    const oct_conv_shape *shape;
+    const float *row;           /* the first kernel row inside the image, column 0, channel 0 */
     size_t rows;                /* kernel rows inside the image */
     size_t row_step;            /* elements from one of them to the next */
     size_t pixel, width;        /* elements per pixel; pixels per row */
-    const float *bias;
-} tile_source;
+    const float *packed;        /* block 0 */
+    size_t w_offset, block_step;/* elements from a block's start to the weights of that kernel row; to the next block */
+    const pixel_format *format;
+    void *out;                  /* first pixel, channel 0 */
+} row_job;
+
+/* Pointer arithmetic as integers: the result may lie before the image, and is only used for pixels that do not. */
+OCT_INLINE const float *step_back(const float *p, ptrdiff_t elements)
+{
+    return (const float *)((uintptr_t)p - (uintptr_t)(elements * (ptrdiff_t)sizeof(float)));
+}
 
 /* ------------------------------------------------------------------------------- 3x3 and 5x5, dilation 1 ---- */
 
-/* `count` output pixels whose first tap lies in column x (may be negative if `border`). kernel, stride, count, border are constants. */
-OCT_INLINE void tile_square(const tile_source *s, ptrdiff_t x, __m256 acc[WIDE], size_t kernel, size_t stride, size_t count, bool border)
+/* `count` output pixels, whose first tap lies in column x (may be negative if `border`). kernel, stride, count, border are constants. Pads
+ * are shorter than the kernel, so only kernel - 1 pixels at each end can be outside. */
+OCT_INLINE void tile_square(const row_job *j, ptrdiff_t x, size_t c, const float *block, size_t kernel, size_t stride, size_t count,
+                            bool border, __m256 acc[WIDE])
 {
-    const float *row = s->row, *w = s->w;
+    const size_t pixels = (count - 1) * stride + kernel, step = j->pixel;
+    const ptrdiff_t left = -x, right = (ptrdiff_t)j->width - x;        /* pixels left <= p < right exist */
+    const float *row = step_back(j->row + c, -x * (ptrdiff_t)step), *w = block + j->w_offset;
     UNROLLED
-    for (size_t j = 0; j < WIDE; j++)
-        acc[j] = _mm256_loadu_ps(s->bias);
-    for (size_t r = 0; r < s->rows; r++, row += s->row_step, w += 8 * kernel) {
+    for (size_t i = 0; i < WIDE; i++)
+        acc[i] = _mm256_loadu_ps(block);
+    for (size_t r = 0; r < j->rows; r++, row += j->row_step, w += 8 * kernel) {
         __m256 wv[MAX_KERNEL];
         UNROLLED
         for (size_t kx = 0; kx < MAX_KERNEL; kx++)
             if (kx < kernel)
                 wv[kx] = _mm256_loadu_ps(w + 8 * kx);
+        const float *third = row;
         UNROLLED
         for (size_t p = 0; p < 2 * (WIDE - 1) + MAX_KERNEL; p++) {
-            if (p >= (count - 1) * stride + kernel)
+            if (p >= pixels)
                 break;
-            const ptrdiff_t column = x + (ptrdiff_t)p;
-            if (border && (column < 0 || column >= (ptrdiff_t)s->width))
+            if (p && p % 3 == 0)
+                third = opaque(third + 3 * step);
+            if (border && p + 1 < kernel && (ptrdiff_t)p < left)
                 continue;
-            const __m256 pixel = _mm256_loadu_ps(row + column * (ptrdiff_t)s->pixel);
+            if (border && p + kernel > pixels && (ptrdiff_t)p >= right)
+                continue;
+            const __m256 in = _mm256_loadu_ps(third + p % 3 * step);
             UNROLLED
-            for (size_t j = 0; j < WIDE; j++)
-                if (j < count && p >= j * stride && p - j * stride < kernel)
-                    acc[j] = _mm256_fmadd_ps(pixel, wv[p - j * stride], acc[j]);
+            for (size_t i = 0; i < WIDE; i++)
+                if (i < count && p >= i * stride && p - i * stride < kernel)
+                    acc[i] = _mm256_fmadd_ps(in, wv[p - i * stride], acc[i]);
         }
     }
 }
 
-OCT_INLINE void tile_at(const tile_source *s, const pixel_output *o, size_t ox, ptrdiff_t x, size_t kernel, size_t stride, size_t count)
+/* All channels of `count` output pixels from ox on, block by block: their input pixels stay in L1 and are read along memory. */
+OCT_INLINE void tile_blocks(const row_job *j, size_t ox, ptrdiff_t x, size_t kernel, size_t stride, size_t count, bool border)
 {
-    __m256 acc[WIDE];
-    const bool border = x < 0 || x + (ptrdiff_t)((count - 1) * stride + kernel) > (ptrdiff_t)s->width;
-    if (border)
-        tile_square(s, x, acc, kernel, stride, count, true);
+    const size_t blocks = block_count(j->pixel);
+    const float *block = j->packed;
+    for (size_t b = 0; b < blocks; b++, block += j->block_step) {
+        const size_t c = block_channel(j->pixel, b);
+        __m256 acc[WIDE];
+        tile_square(j, x, c, block, kernel, stride, count, border, acc);
+        store_pixels_f32(j->format, j->out, ox, c, acc, count);
+    }
+}
+
+OCT_INLINE void tile_at(const row_job *j, size_t ox, size_t kernel, size_t stride, size_t count)
+{
+    const ptrdiff_t x = (ptrdiff_t)(ox * stride) - (ptrdiff_t)j->shape->pad_left;
+    if (x < 0 || x + (ptrdiff_t)((count - 1) * stride + kernel) > (ptrdiff_t)j->width)
+        tile_blocks(j, ox, x, kernel, stride, count, true);
     else
-        tile_square(s, x, acc, kernel, stride, count, false);
-    store_pixels_f32(o, ox, acc, count);
+        tile_blocks(j, ox, x, kernel, stride, count, false);
 }
 
-OCT_INLINE void row_square(const tile_source *s, const pixel_output *o, const oct_conv_shape *shape, size_t kernel, size_t stride)
+OCT_INLINE void row_square(const row_job *j, size_t kernel, size_t stride)
 {
-    const ptrdiff_t pad = (ptrdiff_t)shape->pad_left;
+    const size_t out_w = j->shape->out_w;
     size_t ox = 0;
-    for (; ox + WIDE <= shape->out_w; ox += WIDE)
-        tile_at(s, o, ox, (ptrdiff_t)(ox * stride) - pad, kernel, stride, WIDE);
-    for (; ox + MIDDLE <= shape->out_w; ox += MIDDLE)
-        tile_at(s, o, ox, (ptrdiff_t)(ox * stride) - pad, kernel, stride, MIDDLE);
-    for (; ox < shape->out_w; ox++)
-        tile_at(s, o, ox, (ptrdiff_t)(ox * stride) - pad, kernel, stride, 1);
+    for (; ox + WIDE <= out_w; ox += WIDE)
+        tile_at(j, ox, kernel, stride, WIDE);
+    for (; ox + MIDDLE <= out_w; ox += MIDDLE)
+        tile_at(j, ox, kernel, stride, MIDDLE);
+    for (; ox < out_w; ox++)
+        tile_at(j, ox, kernel, stride, 1);
 }
 
-static void row_3x3s1(const tile_source *s, const pixel_output *o, const oct_conv_shape *shape) { row_square(s, o, shape, 3, 1); }
-static void row_3x3s2(const tile_source *s, const pixel_output *o, const oct_conv_shape *shape) { row_square(s, o, shape, 3, 2); }
-static void row_5x5s1(const tile_source *s, const pixel_output *o, const oct_conv_shape *shape) { row_square(s, o, shape, 5, 1); }
-static void row_5x5s2(const tile_source *s, const pixel_output *o, const oct_conv_shape *shape) { row_square(s, o, shape, 5, 2); }
+static void row_3x3s1(const row_job *j) { row_square(j, 3, 1); }
+static void row_3x3s2(const row_job *j) { row_square(j, 3, 2); }
+static void row_5x5s1(const row_job *j) { row_square(j, 5, 1); }
+static void row_5x5s2(const row_job *j) { row_square(j, 5, 2); }
 
 /* ------------------------------------------------------------------------------------- any other kernel ---- */
 
-/* `count` output pixels, all taps inside the row. */
-OCT_INLINE void tile_inside(const tile_source *s, const oct_conv_shape *shape, size_t x, __m256 acc[WIDE], size_t count)
+/* `count` output pixels (a constant), whose first tap lies in column x; if `border`, every tap of every pixel is asked for. */
+OCT_INLINE void tile_general(const row_job *j, ptrdiff_t x, size_t c, const float *block, size_t count, bool border, __m256 acc[WIDE])
 {
-    const float *row = s->row + x * s->pixel, *w = s->w;
+    const oct_conv_shape *s = j->shape;
+    const ptrdiff_t step = (ptrdiff_t)j->pixel, stride = (ptrdiff_t)s->stride_w, width = (ptrdiff_t)j->width;
+    const float *row = j->row + c, *w = block + j->w_offset;
     UNROLLED
-    for (size_t j = 0; j < WIDE; j++)
-        acc[j] = _mm256_loadu_ps(s->bias);
-    for (size_t r = 0; r < s->rows; r++, row += s->row_step) {
-        const float *pixel = row;
-        for (size_t kx = 0; kx < shape->kernel_w; kx++, w += 8, pixel += shape->dilation_w * s->pixel) {
+    for (size_t i = 0; i < WIDE; i++)
+        acc[i] = _mm256_loadu_ps(block);
+    for (size_t r = 0; r < j->rows; r++, row += j->row_step) {
+        ptrdiff_t column = x;
+        for (size_t kx = 0; kx < s->kernel_w; kx++, w += 8, column += (ptrdiff_t)s->dilation_w) {
             const __m256 wv = _mm256_loadu_ps(w);
             UNROLLED
-            for (size_t j = 0; j < WIDE; j++)
-                if (j < count)
-                    acc[j] = _mm256_fmadd_ps(_mm256_loadu_ps(pixel + j * shape->stride_w * s->pixel), wv, acc[j]);
+            for (ptrdiff_t i = 0; i < WIDE; i++) {
+                if (i >= (ptrdiff_t)count || (border && (column + i * stride < 0 || column + i * stride >= width)))
+                    continue;
+                acc[i] = _mm256_fmadd_ps(_mm256_loadu_ps(row + (column + i * stride) * step), wv, acc[i]);
+            }
         }
     }
 }
 
-/* One output pixel at the border. */
-static __m256 pixel_border(const tile_source *s, const oct_conv_shape *shape, ptrdiff_t x)
+OCT_INLINE void blocks_general(const row_job *j, size_t ox, ptrdiff_t x, size_t count, bool border)
 {
-    const float *row = s->row, *w = s->w;
-    __m256 acc = _mm256_loadu_ps(s->bias);
-    for (size_t r = 0; r < s->rows; r++, row += s->row_step) {
-        for (size_t kx = 0; kx < shape->kernel_w; kx++, w += 8) {
-            const ptrdiff_t column = x + (ptrdiff_t)(kx * shape->dilation_w);
-            if (column >= 0 && column < (ptrdiff_t)s->width)
-                acc = _mm256_fmadd_ps(_mm256_loadu_ps(row + column * (ptrdiff_t)s->pixel), _mm256_loadu_ps(w), acc);
-        }
-    }
-    return acc;
-}
-
-static void row_general(const tile_source *s, const pixel_output *o, const oct_conv_shape *shape)
-{
-    const ptrdiff_t reach = (ptrdiff_t)((shape->kernel_w - 1) * shape->dilation_w + 1), step = (ptrdiff_t)shape->stride_w;
-    for (size_t ox = 0; ox < shape->out_w;) {
-        const ptrdiff_t x = (ptrdiff_t)(ox * shape->stride_w) - (ptrdiff_t)shape->pad_left, last = x + (WIDE - 1) * step;
+    const float *block = j->packed;
+    for (size_t b = 0; b < block_count(j->pixel); b++, block += j->block_step) {
+        const size_t c = block_channel(j->pixel, b);
         __m256 acc[WIDE];
-        const bool wide = ox + WIDE <= shape->out_w && x >= 0 && last + reach <= (ptrdiff_t)s->width;
-        if (wide)
-            tile_inside(s, shape, (size_t)x, acc, WIDE);
-        else
-            acc[0] = pixel_border(s, shape, x);
-        if (wide)
-            store_pixels_f32(o, ox, acc, WIDE);
-        else
-            store_pixels_f32(o, ox, acc, 1);
-        ox += wide ? WIDE : 1;
+        tile_general(j, x, c, block, count, border, acc);
+        store_pixels_f32(j->format, j->out, ox, c, acc, count);
     }
+}
+
+static void row_general(const row_job *j)
+{
+    const oct_conv_shape *s = j->shape;
+    const size_t reach = (WIDE - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w + 1;
+    size_t ox = 0;
+    for (; ox + WIDE <= s->out_w; ox += WIDE) {
+        const ptrdiff_t x = (ptrdiff_t)(ox * s->stride_w) - (ptrdiff_t)s->pad_left;
+        if (x >= 0 && (size_t)x + reach <= j->width)
+            blocks_general(j, ox, x, WIDE, false);
+        else
+            blocks_general(j, ox, x, WIDE, true);
+    }
+    for (; ox < s->out_w; ox++)
+        blocks_general(j, ox, (ptrdiff_t)(ox * s->stride_w) - (ptrdiff_t)s->pad_left, 1, true);
 }
 
 /* ------------------------------------------------------------------------------------------- the loops ---- */
 
-typedef void row_fn(const tile_source *s, const pixel_output *o, const oct_conv_shape *shape);
-
-/* Output row `row` of all images, block after block. */
-static void run_row(const oct_depthwise_job *job, size_t row, row_fn *fn)
+/* Output rows of all images. */
+static void run_rows(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void (*run_row)(const row_job *j))
 {
-    const oct_conv_shape *shape = job->shape;
-    const kernel_rows inside = kernel_rows_inside(shape, row % shape->out_h);
-    const size_t taps = shape->kernel_h * shape->kernel_w, row_elements = shape->in_w * shape->in_c;
-    const float *image = (const float *)job->in + row / shape->out_h * shape->in_h * row_elements;
-    const float *block = job->packed;
-    for (size_t b = 0; b < block_count(shape->in_c); b++, block += 8 * (1 + taps)) {
-        const size_t c = block_channel(shape->in_c, b);
-        const tile_source source = {.row = image + inside.first_y * row_elements + c, .w = block + 8 + inside.first * shape->kernel_w * 8,
-                                    .rows = inside.count, .row_step = shape->dilation_h * row_elements, .pixel = shape->in_c,
-                                    .width = shape->in_w, .bias = block};
-        const pixel_output output = pixel_output_at(&job->e, row * shape->out_w, c);
-        fn(&source, &output, shape);
+    const oct_conv_shape *s = job->shape;
+    const size_t taps = s->kernel_h * s->kernel_w, row_elements = s->in_w * s->in_c;
+    const pixel_format format = pixel_format_of(&job->e);
+    for (size_t row = row_begin; row < row_end; row++) {
+        const kernel_rows inside = kernel_rows_inside(s, row % s->out_h);
+        const float *image = (const float *)job->in + row / s->out_h * s->in_h * row_elements;
+        const row_job j = {.shape = s, .row = image + inside.first_y * row_elements, .rows = inside.count,
+                           .row_step = s->dilation_h * row_elements, .pixel = s->in_c, .width = s->in_w, .packed = job->packed,
+                           .w_offset = 8 + inside.first * s->kernel_w * 8, .block_step = 8 * (1 + taps), .format = &format,
+                           .out = pixel_at(&job->e, row * s->out_w, 0)};
+        run_row(&j);
     }
-}
-
-static void run_rows(const oct_depthwise_job *job, size_t row_begin, size_t row_end, row_fn *fn)
-{
-    for (size_t row = row_begin; row < row_end; row++)
-        run_row(job, row, fn);
 }
 
 void oct_depthwise_f32_3x3s1_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch)

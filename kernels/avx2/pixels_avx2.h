@@ -8,6 +8,14 @@
 static inline size_t block_count(size_t channels) { return (channels + 7) / 8; }
 static inline size_t block_channel(size_t channels, size_t block) { return 8 * block + 8 <= channels ? 8 * block : channels - 8; }
 
+/* Hides where a pointer comes from: otherwise the compiler prepares the addresses of all pixels before the loop over rows, has no registers
+ * for them, and spends more time on them than on the pixels. One pointer serves three pixels: [p], [p + step], [p + 2 * step]. */
+OCT_INLINE const void *opaque(const void *p)
+{
+    __asm__("" : "+r"(p));
+    return p;
+}
+
 /* The rows of the kernel that lie inside the image for one output row. */
 typedef struct kernel_rows {
     size_t first, count;        /* kernel rows first .. first + count - 1 */
@@ -29,24 +37,27 @@ static inline kernel_rows kernel_rows_inside(const oct_conv_shape *s, size_t oy)
     return rows;
 }
 
-/* Where a row of finished pixels goes: 8 channels of each. */
-typedef struct pixel_output {
-    char *out;
-    size_t pixel;               /* elements between pixels */
+/* What becomes of finished pixels, 8 channels of each: the same for all pixels of a job. */
+typedef struct pixel_format {
+    size_t step;                /* elements between pixels */
     oct_elem elem;
     __m256 lo, hi, mult;        /* f32 kernels: the clamp; and 1 / scale if the output is u8 */
     u8_range range;
-} pixel_output;
+} pixel_format;
 
-/* Pixel number `pixel` of the whole output, from channel c on. */
-OCT_INLINE pixel_output pixel_output_at(const oct_epilogue *e, size_t pixel, size_t c)
+OCT_INLINE pixel_format pixel_format_of(const oct_epilogue *e)
 {
-    const size_t size = e->out_elem == OCT_ELEM_F32 ? sizeof(float) : 1;
-    return (pixel_output){(char *)e->out + (pixel * e->out_ld + c) * size, e->out_ld, e->out_elem, _mm256_set1_ps(e->lo),
-                          _mm256_set1_ps(e->hi), _mm256_set1_ps(e->out_mult), u8_range_of(e->out_zero, e->qlo, e->qhi)};
+    return (pixel_format){e->out_ld, e->out_elem, _mm256_set1_ps(e->lo), _mm256_set1_ps(e->hi), _mm256_set1_ps(e->out_mult),
+                          u8_range_of(e->out_zero, e->qlo, e->qhi)};
 }
 
-/* 8 floats of each of up to 4 pixels -> 8 bytes each. x[0..3] must exist. */
+/* Pixel number `pixel` of the whole output, channel c. */
+static inline void *pixel_at(const oct_epilogue *e, size_t pixel, size_t c)
+{
+    return (char *)e->out + (pixel * e->out_ld + c) * (e->out_elem == OCT_ELEM_F32 ? sizeof(float) : 1);
+}
+
+/* 8 floats of each of 4 pixels -> 8 bytes each of the first `count` (4 or more: all). */
 OCT_INLINE void store_four_u8(uint8_t *out, size_t pixel, const __m256 x[4], size_t count, const u8_range *range)
 {
     const __m256i q = in_order(round_u8(x[0], x[1], x[2], x[3], range));
@@ -60,29 +71,66 @@ OCT_INLINE void store_four_u8(uint8_t *out, size_t pixel, const __m256 x[4], siz
         _mm_storeh_pd((double *)(void *)(out + 3 * pixel), _mm_castsi128_pd(high));
 }
 
-/* `count` (a constant, at most 7) finished pixels, the first at column ox; x: acc + bias. */
-OCT_INLINE void store_pixels_f32(const pixel_output *o, size_t ox, __m256 x[7], size_t count)
+/* The f32 kernels' u8 output: rare, so kept out of line. */
+static __attribute__((noinline)) void store_pixels_quantized(const pixel_format *f, uint8_t *out, const __m256 acc[7], size_t count)
+{
+    for (size_t j = 0; j < count; j += 4) {
+        __m256 x[4];
+        for (size_t i = 0; i < 4; i++)
+            x[i] = _mm256_mul_ps(acc[j + i < count ? j + i : j], f->mult);
+        store_four_u8(out + j * f->step, f->step, x, count - j, &f->range);
+    }
+}
+
+/* `count` (a constant, at most 7) finished pixels, the first at column ox of `out`, from channel c on; x: acc + bias. */
+OCT_INLINE void store_pixels_f32(const pixel_format *f, void *out, size_t ox, size_t c, __m256 x[7], size_t count)
 {
     UNROLLED
     for (size_t j = 0; j < 7; j++)
         if (j < count)
-            x[j] = clamp_ps(x[j], o->lo, o->hi);
-    if (o->elem == OCT_ELEM_F32) {
-        float *out = (float *)(void *)o->out + ox * o->pixel;
+            x[j] = clamp_ps(x[j], f->lo, f->hi);
+    const size_t step = f->step;
+    if (f->elem == OCT_ELEM_F32) {
+        float *to = (float *)out + ox * step + c;
         UNROLLED
         for (size_t j = 0; j < 7; j++)
             if (j < count)
-                _mm256_storeu_ps(out + j * o->pixel, x[j]);
+                _mm256_storeu_ps(to + j * step, x[j]);
+        return;
+    }
+    __m256 copy[7];
+    UNROLLED
+    for (size_t j = 0; j < 7; j++)
+        copy[j] = x[j < count ? j : 0];
+    store_pixels_quantized(f, (uint8_t *)out + ox * step + c, copy, count);
+}
+
+/* The same for exact sums; `scales`: mult[8] and bias[8] of the block. */
+OCT_INLINE void store_pixels_u8s8(const pixel_format *f, const void *scales, void *out, size_t ox, size_t c, const __m256i acc[7], size_t count)
+{
+    const __m256 mult = _mm256_loadu_ps(scales);
+    const size_t step = f->step;
+    __m256 x[8];
+    UNROLLED
+    for (size_t j = 0; j < 7; j++)
+        if (j < count)
+            x[j] = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[j]), mult);
+    if (f->elem == OCT_ELEM_F32) {
+        const __m256 bias = _mm256_loadu_ps((const float *)scales + 8);
+        UNROLLED
+        for (size_t j = 0; j < 7; j++)
+            if (j < count)
+                _mm256_storeu_ps((float *)out + (ox + j) * step + c, clamp_ps(_mm256_add_ps(x[j], bias), f->lo, f->hi));
         return;
     }
     UNROLLED
-    for (size_t j = 0; j < 7; j++)
-        x[j] = j < count ? _mm256_mul_ps(x[j], o->mult) : x[0];
-    uint8_t *out = (uint8_t *)o->out + ox * o->pixel;
-    const __m256 rest[4] = {x[4], x[5], x[6], x[6]};
-    store_four_u8(out, o->pixel, x, count < 4 ? count : 4, &o->range);
+    for (size_t j = 0; j < 8; j++)
+        if (j >= count)
+            x[j] = x[0];
+    uint8_t *to = (uint8_t *)out + ox * step + c;
+    store_four_u8(to, step, x, count, &f->range);
     if (count > 4)
-        store_four_u8(out + 4 * o->pixel, o->pixel, rest, count - 4, &o->range);
+        store_four_u8(to + 4 * step, step, x + 4, count - 4, &f->range);
 }
 
 #endif
