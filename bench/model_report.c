@@ -130,7 +130,7 @@ static void print_latency(const model_set *set, FILE *to)
     table_free(t);
     for (int i = 0; i < set->variant_count; i++)
         if (!set->variants[i].tied && set->variants[i].threads > 1) {
-            fprintf(to, "* the threads could not each be tied to a CPU of its own\n");
+            fprintf(to, "* more threads than CPUs, or they could not be tied: such figures are the scheduler's\n");
             break;
         }
 }
