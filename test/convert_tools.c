@@ -55,14 +55,14 @@ int net_node(oct_graph *g, oct_op op, const oct_attrs *attrs, const int *in, int
 
 int net_unary(oct_graph *g, oct_fn fn, float alpha, float beta, int x)
 {
-    return net_node(g, OCT_OP_UNARY, &(oct_attrs){.unary = {fn, alpha, beta}}, &x, 1);
+    return net_node(g, OCT_OP_UNARY, &(oct_attrs){.unary = {(int32_t)fn, alpha, beta}}, &x, 1);
 }
 
 int net_relu(oct_graph *g, int x) { return net_unary(g, OCT_FN_CLAMP, 0, INFINITY, x); }
 
 int net_binary(oct_graph *g, oct_binary_fn fn, int a, int b)
 {
-    return net_node(g, OCT_OP_BINARY, &(oct_attrs){.binary = {fn}}, (int[]){a, b}, 2);
+    return net_node(g, OCT_OP_BINARY, &(oct_attrs){.binary = {(int32_t)fn}}, (int[]){a, b}, 2);
 }
 
 int net_transpose(oct_graph *g, int x, const char *perm)
@@ -88,7 +88,7 @@ int net_concat(oct_graph *g, int a, int b, int axis)
 
 int net_reduce(oct_graph *g, oct_reduce_fn fn, int x, int axes, bool keep_dims)
 {
-    return net_node(g, OCT_OP_REDUCE, &(oct_attrs){.reduce = {fn, axes, keep_dims}}, &x, 1);
+    return net_node(g, OCT_OP_REDUCE, &(oct_attrs){.reduce = {(int32_t)fn, axes, keep_dims}}, &x, 1);
 }
 
 int net_conv(oct_graph *g, int x, int out, int kernel, int stride, int pad, int groups)

@@ -43,8 +43,8 @@ float *net_run(const oct_graph *g, float *const *inputs, size_t *elements);
 /* Largest |a - b| / (1 + largest |a|) over all outputs of two graphs for the same inputs; a huge number if one does not run. */
 double net_difference(const oct_graph *a, const oct_graph *b, float *const *inputs);
 
-/* Optimises a copy of g, fails the running case unless it is a valid graph that computes the same for random inputs with outputs of the same names.
- * The caller frees the copy. */
+/* Optimises a copy of g, fails the running case unless it is a valid graph that computes the same for random inputs with
+ * outputs of the same names. The caller frees the copy. */
 oct_graph *net_optimized(const oct_graph *g, oct_optimize_report *report);
 
 #endif

@@ -94,8 +94,8 @@ static void check_node(const seen *s, const oct_node *node, double steps)
         const double inside = u8 ? fmin(fmax((double)want[i], lo), hi) : (double)want[i];
         const double allowed = u8 ? (0.5 + steps) * (double)out->scale : 2e-5 * (1 + fabs(inside));
         if (!(fabs((double)got[i] - inside) <= allowed))
-            test_fail(__FILE__, __LINE__, "%s (operator %d), element %zu: %g instead of %g; a step is %g", node->name, (int)node->op, i,
-                      (double)got[i], inside, (double)out->scale);
+            test_fail(__FILE__, __LINE__, "%s (operator %d), element %zu: %g instead of %g; a step is %g", node->name,
+                      (int)node->op, i, (double)got[i], inside, (double)out->scale);
     }
     free(expected);
 }

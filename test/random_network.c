@@ -98,8 +98,10 @@ static int add_binary(oct_graph *g, int x)
     const int drop = between(0, 3);
     for (int i = 0; i < 4; i++)
         shape.dims[i] = test_below(2) ? 1 : shape.dims[i];
-    const oct_shape lower = {.rank = 4 - drop, .dims = {shape.dims[drop], shape.dims[(drop + 1) & 3], shape.dims[(drop + 2) & 3], shape.dims[3]}};
-    const int c = net_constant(g, drop == 0 ? &shape : &lower, -1, 1);
+    oct_shape lower = {.rank = 4 - drop};
+    for (int i = 0; i < lower.rank; i++)
+        lower.dims[i] = shape.dims[drop + i];
+    const int c = net_constant(g, &lower, -1, 1);
     return test_below(2) ? net_binary(g, fn, a, c) : net_binary(g, fn, c, a);
 }
 

@@ -57,7 +57,8 @@ static void ranges_grow(void)
     oct_graph_free(net.graph);
 }
 
-/* A NaN or an infinity in a sample, or one that arises inside: an error that names sample and tensor, and nothing is kept of the sample. */
+/* A NaN or an infinity in a sample, or one that arises inside: an error that names sample and tensor, and nothing is kept of
+ * the sample. */
 static void bad_samples_do_not_count(void)
 {
     static const struct { float a, b; const char *tensor; } bad[] = {

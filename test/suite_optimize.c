@@ -53,7 +53,8 @@ static void attributes_follow(void)
     const int x = net_input(g, 2, 3, 7, 5);
     int y = net_nchw_conv(g, x, 6, 3, 1, 1, 1);
     y = net_node(g, OCT_OP_PAD, &(oct_attrs){.pad = {.mode = OCT_PAD_EDGE, .before = {0, 1, 2, 0}, .after = {0, 0, 0, 3}}}, &y, 1);
-    y = net_node(g, OCT_OP_SLICE, &(oct_attrs){.slice = {.start = {0, 6, 1, 0}, .step = {1, -2, 1, 3}, .count = {2, 3, 7, 3}}}, &y, 1);
+    const oct_attrs slice = {.slice = {.start = {0, 6, 1, 0}, .step = {1, -2, 1, 3}, .count = {2, 3, 7, 3}}};
+    y = net_node(g, OCT_OP_SLICE, &slice, &y, 1);
     y = net_node(g, OCT_OP_SOFTMAX, &(oct_attrs){.softmax = {.axis = 1}}, &y, 1);
     const int mean = net_reduce(g, OCT_REDUCE_MEAN, y, 1 << 2 | 1 << 3, true);
     y = net_nchw_conv(g, net_binary(g, OCT_BINARY_MUL, y, mean), 4, 1, 1, 0, 1);
@@ -134,7 +135,23 @@ static void flatten_for_others_stays(void)
     oct_graph_free(g);
 }
 
-/* Channel shuffle (Zhang et al., "ShuffleNet", 2018): reshape, transpose, reshape between brackets becomes one transpose of two axes. */
+/* No transpose can be saved here, but below the clamp it does not stand between convolution and clamp. */
+static void transposes_go_down(void)
+{
+    oct_graph *g = net_create();
+    int y = net_nchw_conv(g, net_input(g, 1, 3, 5, 4), 6, 3, 1, 1, 1);
+    y = net_binary(g, OCT_BINARY_MUL, y, net_constant(g, &(oct_shape){3, {6, 1, 1}}, -2, 2));
+    y = net_reshape(g, net_relu(g, y), &(oct_shape){2, {6, 20}});
+    net_output(g, net_unary(g, OCT_FN_TANH, 0, 0, y));
+    oct_graph *o = net_optimized(g, NULL);
+    CHECK(net_inner_transposes(o) == 1 && net_count(o, OCT_OP_BINARY) == 0 && net_count(o, OCT_OP_UNARY) == 1);
+    CHECK(net_only(o, OCT_OP_CONV)->act.fn == OCT_FN_CLAMP);
+    oct_graph_free(o);
+    oct_graph_free(g);
+}
+
+/* Channel shuffle (Zhang et al., "ShuffleNet", 2018): reshape, transpose, reshape between brackets becomes one transpose of
+ * two axes. */
 static void channel_shuffle(void)
 {
     oct_graph *g = net_create();
@@ -182,7 +199,10 @@ static void outputs_inside(void)
 
 /* ------------------------------------------------------------------------------------------------ batch norm ---- */
 
-static int per_channel(oct_graph *g, int64_t channels, float lo, float hi) { return net_constant(g, &(oct_shape){1, {channels}}, lo, hi); }
+static int per_channel(oct_graph *g, int64_t channels, float lo, float hi)
+{
+    return net_constant(g, &(oct_shape){1, {channels}}, lo, hi);
+}
 
 /* multiply, add, subtract from a constant, divide: all of it goes into the convolution before. */
 static void affine_behind_a_conv(void)
@@ -216,7 +236,8 @@ static void imported_batchnorm(void)
     oct_graph_free(g);
 }
 
-/* Before a convolution without padding all can go; before one with padding only the factor. Groups and depthwise pick the right channels. */
+/* Before a convolution without padding all can go; before one with padding only the factor. Groups and depthwise pick the
+ * right channels. */
 static void affine_before_a_conv(void)
 {
     static const struct { int pad, groups, left; } cases[] = {{0, 1, 0}, {1, 1, 1}, {0, 2, 0}, {0, 0, 0}, {1, 0, 1}};
@@ -247,7 +268,8 @@ static void affine_around_dense(void)
     oct_graph_free(g);
 }
 
-/* What must not be folded: a sum others read too, a constant that is not per channel, a division by zero, shared weights changed in place. */
+/* What must not be folded: a sum others read too, a constant that is not per channel, a division by zero, shared weights
+ * changed in place. */
 static void affine_that_stays(void)
 {
     oct_graph *g = net_create();
@@ -293,6 +315,24 @@ static void preactivation_block(void)
     CHECK(net_changes(&report, "affine-to-depthwise") == 1 && net_changes(&report, "fuse-residual") == 1);
     CHECK(net_count(o, OCT_OP_CONV) == 4 && net_count(o, OCT_OP_BINARY) == 0 && net_count(o, OCT_OP_UNARY) == 0);
     CHECK(net_inner_transposes(o) == 0);
+    oct_graph_free(o);
+    oct_graph_free(g);
+}
+
+/* Batch norm and scale, one after the other and with nothing to go into: one depthwise convolution, not two. */
+static void an_affine_chain_is_one_depthwise(void)
+{
+    oct_optimize_report report;
+    oct_graph *g = net_create();
+    int y = net_max_pool(g, net_input(g, 1, 8, 8, 6), 2, 2);
+    y = net_binary(g, OCT_BINARY_ADD, y, per_channel(g, 6, -1, 1));
+    y = net_binary(g, OCT_BINARY_MUL, y, per_channel(g, 6, -2, 2));
+    y = net_binary(g, OCT_BINARY_SUB, per_channel(g, 6, -1, 1), y);
+    y = net_binary(g, OCT_BINARY_DIV, y, per_channel(g, 6, 0.5f, 2));
+    net_output(g, net_conv(g, net_relu(g, y), 4, 3, 1, 1, 1));
+    oct_graph *o = net_optimized(g, &report);
+    CHECK(net_changes(&report, "affine-to-depthwise") == 1 && net_changes(&report, "fold-batchnorm") == 3);
+    CHECK(net_count(o, OCT_OP_CONV) == 2 && o->node_count == 3);
     oct_graph_free(o);
     oct_graph_free(g);
 }
@@ -581,6 +621,7 @@ static const test_case cases[] = {
     {"squeeze_and_excitation", squeeze_and_excitation},
     {"flatten_into_dense", flatten_into_dense},
     {"flatten_for_others_stays", flatten_for_others_stays},
+    {"transposes_go_down", transposes_go_down},
     {"channel_shuffle", channel_shuffle},
     {"a_group_meets_itself", a_group_meets_itself},
     {"outputs_inside", outputs_inside},
@@ -591,6 +632,7 @@ static const test_case cases[] = {
     {"affine_that_stays", affine_that_stays},
     {"shared_weights_stay_whole", shared_weights_stay_whole},
     {"preactivation_block", preactivation_block},
+    {"an_affine_chain_is_one_depthwise", an_affine_chain_is_one_depthwise},
     {"zero_borders_merge", zero_borders_merge},
     {"other_borders_stay", other_borders_stay},
     {"residual_goes_to_the_later", residual_goes_to_the_later},

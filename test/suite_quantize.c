@@ -10,6 +10,7 @@
 #include "convert_tools.h"
 #include "harness.h"
 #include "layer_check.h"
+#include "octet_kernels.h"
 #include "random_network.h"
 
 /* ------------------------------------------------------------------------------------------------- arithmetic ---- */
@@ -53,6 +54,16 @@ static void the_worked_example(void)
     const oct_scale x = oct_scale_for(-1.0, 4.1), y = oct_scale_for(0, 2.55);
     CHECK(fabsf(x.scale - 0.02f) < 1e-8f && x.zero_point == 50);
     CHECK(fabsf(y.scale - 0.01f) < 1e-8f && y.zero_point == 0);
+    const float bias = 0.3f;
+    const oct_quantization numbers = {
+        .x_scale = x.scale, .x_zero = x.zero_point, .w_scale = &c.scale, .y_scale = y.scale, .y_zero = y.zero_point};
+    const uint8_t x_q[3] = {200, 70, 0};
+    uint8_t y_q = 0;
+    oct_weights *packed;
+    CHECK_OK(oct_pack_matrix_u8s8(&(oct_matrix_desc){.n = 1, .k = 3, .isa = test_isa(), .bias = &bias}, q, &numbers, &packed));
+    CHECK_OK(oct_gemm_u8s8(packed, 1, x_q, 3, &y_q, 1));
+    CHECK(y_q == 129);
+    oct_weights_free(packed);
 }
 
 /* Rounding to nearest even, symmetric bounds, one scale per channel. */
@@ -119,7 +130,7 @@ static void sums_fit(void)
 
 /* --------------------------------------------------------------------------------------------------- helpers ---- */
 
-/* Calibrates g with random samples in [lo, hi] (and all of them joined by `extra`, if there is one) and quantizes it; fails the case if it cannot. */
+/* Calibrates g with random samples in [lo, hi] and quantizes it; fails the case if it cannot. */
 static oct_graph *quantized(const oct_graph *g, float lo, float hi)
 {
     oct_calibration *c = NULL;
@@ -232,7 +243,8 @@ static void a_residual_in_f32(void)
 {
     oct_graph *g = net_create();
     const int x = net_conv(g, net_input(g, 1, 5, 5, 4), 6, 3, 1, 1, 1);
-    const int y = net_binary(g, OCT_BINARY_ADD, net_conv(g, net_input(g, 1, 5, 5, 4), 6, 3, 1, 1, 1), net_unary(g, OCT_FN_EXP, 0, 0, x));
+    const int conv = net_conv(g, net_input(g, 1, 5, 5, 4), 6, 3, 1, 1, 1);
+    const int y = net_binary(g, OCT_BINARY_ADD, conv, net_unary(g, OCT_FN_EXP, 0, 0, x));
     net_output(g, net_unary(g, OCT_FN_EXP, 0, 0, y));
     CHECK_OK(oct_optimize(g, NULL));
     oct_graph *q = quantized(g, -1, 1);
@@ -267,7 +279,8 @@ static void concat_shares_its_scale(void)
     oct_graph_free(g);
 }
 
-/* Functions between convolutions are tables; those that are steep somewhere stay float, and the convolution in front writes f32 for them. */
+/* Functions between convolutions are tables; those that are steep somewhere stay float, and the convolution in front writes
+ * f32 for them. */
 static void functions(void)
 {
     static const struct { oct_fn fn; bool bytes; } list[] = {
@@ -371,7 +384,8 @@ static void degenerate_samples(void)
     }
 }
 
-/* Outputs that were always zero, beside weights that could make them large: the output's scale is raised until no product can overflow. */
+/* Outputs that were always zero, beside weights that could make them large: the output's scale is raised until no product can
+ * overflow. */
 static void a_dead_layer(void)
 {
     oct_graph *g = net_create();
@@ -429,7 +443,8 @@ static void random_networks(void)
 static void equal_everywhere(void)
 {
     oct_graph *g = net_create();
-    int y = net_conv(g, net_max_pool(g, net_relu(g, net_conv(g, net_input(g, 1, 30, 30, 3), 24, 3, 1, 1, 1)), 2, 2), 24, 3, 1, 1, 0);
+    int y = net_relu(g, net_conv(g, net_input(g, 1, 30, 30, 3), 24, 3, 1, 1, 1));
+    y = net_conv(g, net_max_pool(g, y, 2, 2), 24, 3, 1, 1, 0);
     net_output(g, net_conv(g, y, 40, 1, 1, 0, 1));
     CHECK_OK(oct_optimize(g, NULL));
     oct_graph *q = quantized(g, -1, 1);

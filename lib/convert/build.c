@@ -269,15 +269,15 @@ static oct_function default_function(oct_fn fn)
 {
     switch (fn) {
     case OCT_FN_CLAMP:
-        return (oct_function){fn, -INFINITY, INFINITY};
+        return (oct_function){(int32_t)fn, -INFINITY, INFINITY};
     case OCT_FN_LEAKY_RELU:
-        return (oct_function){fn, 0.01f, 0.0f};
+        return (oct_function){(int32_t)fn, 0.01f, 0.0f};
     case OCT_FN_ELU:
-        return (oct_function){fn, 1.0f, 0.0f};
+        return (oct_function){(int32_t)fn, 1.0f, 0.0f};
     case OCT_FN_HARD_SIGMOID:
-        return (oct_function){fn, 0.2f, 0.5f};
+        return (oct_function){(int32_t)fn, 0.2f, 0.5f};
     default:
-        return (oct_function){fn, 0.0f, 0.0f};
+        return (oct_function){(int32_t)fn, 0.0f, 0.0f};
     }
 }
 
@@ -300,7 +300,7 @@ static oct_value_id build_binary(oct_graph *graph, oct_binary_fn fn, const char 
     if (!usable(graph, name) || !is_value(graph, name, a) || !is_value(graph, name, b))
         return OCT_NONE;
     oct_attrs attrs = {0};
-    attrs.binary.fn = fn;
+    attrs.binary.fn = (int32_t)fn;
     const int in[] = {a, b};
     return add_node(graph, OCT_OP_BINARY, name, &attrs, in, 2);
 }

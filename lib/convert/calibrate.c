@@ -1,7 +1,7 @@
 /* Calibration: runs the float graph over samples and keeps, for every value in it, the least and the greatest number that was seen.
  *
- * A sample is seen as a whole or not at all: its numbers go into `fresh` first and join `stats` when the run has ended without a NaN or an
- * infinity anywhere.
+ * A sample is seen as a whole or not at all: its numbers go into `fresh` first and join `stats` when the run has ended without
+ * a NaN or an infinity anywhere.
  */
 #include "calibrate.h"
 

@@ -1,7 +1,8 @@
 /* mincut.h - the cheapest way to divide things into two camps.
  *
- * Every point goes to camp A or camp B. A charge (from, to, cost) is due if `from` is in A and `to` in B. OCT_CAMP_A and OCT_CAMP_B are points
- * whose camp is fixed. The least sum of charges is a minimum cut (Ford and Fulkerson, 1956), found here by Dinic's algorithm (1970).
+ * Every point goes to camp A or camp B. A charge (from, to, cost) is due if `from` is in A and `to` in B. OCT_CAMP_A and
+ * OCT_CAMP_B are points whose camp is fixed. The least sum of charges is a minimum cut (Ford and Fulkerson, 1956), found here
+ * by Dinic's algorithm (1970).
  */
 #ifndef OCT_MINCUT_H
 #define OCT_MINCUT_H

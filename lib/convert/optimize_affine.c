@@ -1,12 +1,12 @@
-/* fold-batchnorm: y = s * x + t per channel, computed into the weights beside it (Jacob et al., "Quantization and Training of Neural Networks for
- * Efficient Integer-Arithmetic-Only Inference", 2018, section 3.2).
+/* fold-batchnorm: y = s * x + t per channel, computed into the weights beside it (Jacob et al., "Quantization and Training of
+ * Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2018, section 3.2).
  *
- *   behind a conv or dense    s * (W x + b) + t  =  (s W) x + (s b + t)            one s and t per output channel
- *   before a conv or dense    W (s x + t) + b    =  (W s) x + (W t + b)            per input channel; with t != 0 only where no window
- *                                                                                  reaches into padding, which is 0 and not t
+ *   behind a conv or dense    s * (W x + b) + t  =  (s W) x + (s b + t)      one s and t per output channel
+ *   before a conv or dense    W (s x + t) + b    =  (W s) x + (W t + b)      one per input channel; with t != 0 only where no
+ *                                                                            window reaches into padding, which is 0 and not t
  *
- * affine-to-depthwise: a multiplication that stands alone (batch norms before an activation) becomes a 1x1 depthwise convolution, which takes the
- * addition behind it as its bias, clamps as it writes, and can be quantized with a scale per channel.
+ * affine-to-depthwise: a multiplication that stands alone (batch norms before an activation) becomes a 1x1 depthwise
+ * convolution, which takes the addition behind it as its bias, clamps as it writes, and can be quantized with a scale per channel.
  */
 #include <math.h>
 #include <stdio.h>
@@ -100,6 +100,12 @@ static bool is_weighted(const oct_graph *graph, int n)
     return node && (node->op == OCT_OP_CONV || node->op == OCT_OP_DENSE) && oct_f32_constant(graph, node->in[OCT_IN_W]);
 }
 
+/* Nothing else happens between its sums and its output. */
+static bool takes_affine(const oct_node *weighted)
+{
+    return weighted->act.fn == OCT_FN_NONE && oct_node_input(weighted, OCT_IN_RESIDUAL) < 0;
+}
+
 /* The affine node `behind` goes into the conv or dense n that only it reads. */
 static oct_status fold_behind(oct_graph *graph, int n, int behind, const affine *a, bool *done)
 {
@@ -160,8 +166,7 @@ oct_status oct_pass_fold_batchnorm(oct_graph *graph, int *changes)
         if (!read_affine(graph, &graph->nodes[n], &a) || !is_finite_affine(&a))
             continue;
         const int before = graph->values[a.x].producer, reader = oct_graph_single_user(graph, graph->nodes[n].out[0]);
-        if (is_weighted(graph, before) && graph->nodes[before].act.fn == OCT_FN_NONE &&
-            oct_node_input(&graph->nodes[before], OCT_IN_RESIDUAL) < 0 && oct_graph_single_user(graph, a.x) == n) {
+        if (is_weighted(graph, before) && takes_affine(&graph->nodes[before]) && oct_graph_single_user(graph, a.x) == n) {
             OCT_TRY(fold_behind(graph, before, n, &a, &done));
         } else if (is_weighted(graph, reader) && graph->nodes[n].act.fn == OCT_FN_NONE &&
                    graph->nodes[reader].in[OCT_IN_X] == graph->nodes[n].out[0] &&
@@ -192,16 +197,39 @@ static oct_status add_depthwise_weights(oct_graph *graph, const char *name, int6
     return oct_graph_add_value(graph, full, OCT_F32, &shape, w, id);
 }
 
+/* A multiplication by one number per channel of a picture. */
+static bool is_channel_scale(const oct_graph *graph, const affine *a)
+{
+    const oct_shape *x = &graph->values[a->x].shape;
+    return x->rank == 4 && x->dims[3] > 1 && a->count == x->dims[3] && !has_offset(a) && is_finite_affine(a);
+}
+
+/* Whether something before n in a chain of multiplications and additions will become (or is) a convolution, which then takes
+ * in n too. */
+static bool will_be_folded(const oct_graph *graph, int n, const affine *a)
+{
+    affine at = *a;
+    for (;;) {
+        const int p = graph->values[at.x].producer;
+        if (p < 0 || oct_graph_single_user(graph, at.x) != n)
+            return false;
+        if (is_weighted(graph, p))
+            return takes_affine(&graph->nodes[p]);
+        if (graph->nodes[p].act.fn != OCT_FN_NONE || !read_affine(graph, &graph->nodes[p], &at))
+            return false;
+        if (is_channel_scale(graph, &at))
+            return true;
+        n = p;
+    }
+}
+
 oct_status oct_pass_affine_to_depthwise(oct_graph *graph, int *changes)
 {
     for (int n = 0; n < graph->node_count; n++) {
         affine a;
-        if (!read_affine(graph, &graph->nodes[n], &a) || !is_finite_affine(&a))
+        if (!read_affine(graph, &graph->nodes[n], &a) || !is_channel_scale(graph, &a) || will_be_folded(graph, n, &a))
             continue;
-        const oct_shape *x = &graph->values[a.x].shape;
-        const int64_t channels = x->dims[x->rank - 1];
-        if (x->rank != 4 || a.count != channels || channels < 2 || has_offset(&a))
-            continue;
+        const int64_t channels = a.count;
         int w;
         OCT_TRY(add_depthwise_weights(graph, graph->nodes[n].name, channels, &a, &w));
         oct_node *node = &graph->nodes[n];

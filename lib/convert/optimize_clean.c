@@ -52,8 +52,8 @@ static bool all_equal(const oct_graph *graph, int value, float number)
     return count > 0;
 }
 
-/* x + 0, x - 0, x * 1, x / 1, 0 + x, 1 * x; returns the place of x among the inputs, -1 if it is none of these. x + 0 turns -0 into 0, which
- * nothing here distinguishes. */
+/* x + 0, x - 0, x * 1, x / 1, 0 + x, 1 * x; returns the place of x among the inputs, -1 if it is none of these. x + 0 turns -0
+ * into 0, which nothing here distinguishes. */
 static int neutral_operand(const oct_graph *graph, const oct_node *node)
 {
     const int32_t fn = node->attrs.binary.fn;

@@ -1,4 +1,5 @@
-/* Passes that press several nodes into one: padding into windows, additions and clamps into the nodes that can do them as they write. */
+/* Passes that press several nodes into one: padding into windows, additions and clamps into the nodes that can do them as they
+ * write. */
 #include <math.h>
 
 #include "memory.h"
@@ -26,8 +27,9 @@ static void add_border(const oct_node *pad, int32_t *window_pad)
     }
 }
 
-/* An average counts zeros of the border like any element; its own padding counts only if the node says so. So the two can be put together if
- * both count (or there is no padding of its own), and no window lies in the padding altogether, which pooling does not allow. */
+/* An average counts zeros of the border like any element; its own padding counts only if the node says so. So the two can be
+ * put together if both count (or there is no padding of its own), and no window lies in the padding altogether, which pooling
+ * does not allow. */
 static bool average_takes_border(const oct_node *pool, const oct_node *pad)
 {
     const oct_pool_attrs *a = &pool->attrs.pool;
@@ -166,8 +168,8 @@ static bool commutes_with_clamp(const oct_node *node)
     return node->op == OCT_OP_MAX_POOL || node->op == OCT_OP_RESHAPE || node->op == OCT_OP_TRANSPOSE || node->op == OCT_OP_SLICE;
 }
 
-/* Walks up from the clamp past nodes that commute with it to one that takes it; each value on the way has the next node as its only reader.
- * Returns that place, or NULL. */
+/* Walks up from the clamp past nodes that commute with it to one that takes it; each value on the way has the next node as its
+ * only reader. Returns that place, or NULL. */
 static oct_function *find_clamp_place(oct_graph *graph, int clamp)
 {
     int reader = clamp;

@@ -6,10 +6,12 @@
  *                                  ^                      becomes                      ^
  *     conv --[to NCHW]-------------+                                conv --------------+
  *
- * A group is a largest connected set of nodes that work in any layout (element functions, concat, pad, ...) on tensors of one rank. Converting it
- * by a permutation p means: each of its values v is replaced by v~ with v = transpose(v~, p). Transposes by p on the way in and by p^-1 on
- * the way out vanish; every other border gets one. Both are weighed in elements moved, those at the network's inputs and outputs at half
- * weight, so that what remains drifts to the edge; a group is converted only if that saves something, so the pass comes to an end.
+ * A group is a largest connected set of nodes that work in any layout (element functions, concat, pad, ...) on tensors of one
+ * rank. Converting it by a permutation p means: each of its values v is replaced by v~ with v = transpose(v~, p). Transposes
+ * by p on the way in and by p^-1 on the way out vanish; every other border gets one. Both are weighed in elements moved, those
+ * at the network's inputs and outputs at half weight, so that what remains drifts to the edge. A group is converted only if
+ * that saves something, or moves all its transposes from its entries to its exits at no cost; nothing moves the other way for
+ * free, so the pass comes to an end.
  */
 #include <stdio.h>
 #include <string.h>
@@ -168,10 +170,23 @@ static int64_t saved_at_exit(const groups *g, int group, int value, const oct_pe
     return plain_reader || is_output ? saved - weigh(&twin, p, !plain_reader) : saved;
 }
 
-static int64_t saved_by(groups *g, int group, const oct_perm *p)
+/* What converting a group by some permutation would save. */
+typedef struct verdict {
+    int64_t saved;       /* altogether */
+    int64_t at_entry;    /* of it where values enter the group */
+    bool new_entries;    /* some entry gets a transpose that has none now */
+} verdict;
+
+/* On a tie transposes go down through the group: what then follows directly on a convolution can be taken over by it. */
+static bool is_better(const verdict *a, const verdict *b)
+{
+    return a->saved > b->saved || (a->saved == b->saved && a->at_entry > b->at_entry && !a->new_entries);
+}
+
+static verdict judge(groups *g, int group, const oct_perm *p)
 {
     const oct_graph *graph = g->graph;
-    int64_t saved = 0;
+    verdict all = {0};
     for (int v = 0; v < g->values; v++)
         g->twin[v] = NO_TWIN;
     for (int n = 0; n < g->count; n++) {
@@ -183,11 +198,14 @@ static int64_t saved_by(groups *g, int group, const oct_perm *p)
             if (group_of(g, graph->values[v].producer) == group || is_layoutless(graph, node, v) || g->twin[v] != NO_TWIN)
                 continue;
             g->twin[v] = v;   /* weighed */
-            saved += saved_at_entry(g, group, v, p);
+            const int64_t saved = saved_at_entry(g, group, v, p);
+            all.at_entry += saved;
+            all.new_entries |= saved < 0;
         }
-        saved += saved_at_exit(g, group, node->out[0], p);
+        all.saved += saved_at_exit(g, group, node->out[0], p);
     }
-    return saved;
+    all.saved += all.at_entry;
+    return all;
 }
 
 /* ------------------------------------------------------------------------------------------- converting ---- */
@@ -356,13 +374,13 @@ static void collect_candidates(const groups *g, int group, candidates *c)
 static oct_status treat_group(groups *g, int group, int *changes)
 {
     candidates c = {0};
-    int64_t most = 0;
+    verdict most = {0};
     int best = -1;
     collect_candidates(g, group, &c);
     for (int i = 0; i < c.count; i++) {
-        const int64_t saved = saved_by(g, group, &c.perm[i]);
-        if (saved > most) {
-            most = saved;
+        const verdict v = judge(g, group, &c.perm[i]);
+        if (is_better(&v, &most)) {
+            most = v;
             best = i;
         }
     }

@@ -56,8 +56,8 @@ static void spread_groups(const int *order, int groups, const int *group, int ra
                 p->axis[p->rank++] = i;
 }
 
-/* reshape(transpose(x, p)) = transpose(reshape'(x), q), where the reshape only splits axes (or only merges those that x has side by side and in
- * order). Computes shape' and q; false where there are none. */
+/* reshape(transpose(x, p)) = transpose(reshape'(x), q), where the reshape only splits axes (or only merges those that x has
+ * side by side and in order). Computes shape' and q; false where there are none. */
 static bool swap_reshape_down(const oct_shape *x, const oct_perm *p, const oct_shape *y, oct_shape *middle, oct_perm *q)
 {
     int group_v[OCT_MAX_RANK], group_y[OCT_MAX_RANK], order[OCT_MAX_RANK], seen = 0;
@@ -196,8 +196,8 @@ static bool reduce_absorbs(const oct_node *reduce, const oct_perm *p)
     return !reduce->attrs.reduce.keep_dims;
 }
 
-/* How many leading axes of v the reshape to y keeps as they are (or merges among themselves) before it flattens the others into y's last axis;
- * -1 if the reshape is something else. */
+/* How many leading axes of v the reshape to y keeps as they are (or merges among themselves) before it flattens the others
+ * into y's last axis; -1 if the reshape is something else. */
 static int flattened_from(const oct_shape *v, const oct_shape *y)
 {
     if (y->rank < 1)

@@ -48,8 +48,8 @@ oct_status oct_plan_forms(oct_quant_plan *plan);
 
 /* quantize_scales.c: fills scale. */
 oct_status oct_plan_scales(oct_quant_plan *plan);
-/* The largest |real number| that node n could write, were its inputs and weights as large as their types allow; 0 where the node computes
- * nothing that could overflow. */
+/* The largest |real number| that node n could write, were its inputs and weights as large as their types allow; 0 where the
+ * node computes nothing that could overflow. */
 double oct_plan_reach(const oct_quant_plan *plan, int n);
 /* Scale and zero point for reals in [lo, hi], lo <= 0 <= hi. */
 oct_scale oct_scale_for(double lo, double hi);

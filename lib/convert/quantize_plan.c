@@ -1,14 +1,15 @@
 /* Which values are bytes?
  *
- * Convolutions and dense layers with constant weights are int8 for good: they read u8, and write u8 or f32 as is wanted, at no cost. The nodes
- * between them can mostly work on either, and where the forms on both ends of a value differ, a QUANTIZE or DEQUANTIZE node has to stand. So
- * every such value has a choice, and every choice a price in bytes to be moved:
+ * Convolutions and dense layers with constant weights are int8 for good: they read u8, and write u8 or f32 as is wanted, at no
+ * cost. The nodes between them can mostly work on either, and where the forms on both ends of a value differ, a QUANTIZE or
+ * DEQUANTIZE node has to stand. So every such value has a choice, and every choice a price in bytes to be moved:
  *
  *     int8 conv --> sigmoid --> int8 conv        bytes throughout: 1 + 1 + 1 + 1 per element
  *     int8 conv --> sigmoid --> softmax          f32 from the conv on: no conversion at all
  *     input --> transpose --> int8 conv          quantized first, for bytes are transposed at a quarter of the price
  *
- * The cheapest choice for all values together is a minimum cut (mincut.h): camp A is u8, camp B is f32, and each value has three points:
+ * The cheapest choice for all values together is a minimum cut (mincut.h): camp A is u8, camp B is f32, and each value has
+ * three points:
  *
  *     form    what its producer writes
  *     has_u8  whether its u8 form is wanted; to want it when the producer writes f32 costs a QUANTIZE      has_u8 -> form
@@ -45,8 +46,8 @@ static bool has_range(const oct_quant_plan *plan, int value)
     return v->dtype == OCT_F32 && !v->data && stats->seen && stats->lo >= -MAX_REAL && stats->hi <= MAX_REAL;
 }
 
-/* Functions that 256 steps describe well on any range. The others (exp, log, 1/x, ...) are steep somewhere: all of their detail would lie
- * within one or two of the steps. */
+/* Functions that 256 steps describe well on any range. The others (exp, log, 1/x, ...) are steep somewhere: all of their
+ * detail would lie within one or two of the steps. */
 static bool suits_table(const oct_function *f)
 {
     return f->fn != OCT_FN_EXP && f->fn != OCT_FN_LOG && f->fn != OCT_FN_SQRT && f->fn != OCT_FN_RECIPROCAL;
@@ -137,9 +138,15 @@ static oct_status price_conversions(cut *c, int value)
     return oct_mincut_charge(c->mincut, form_of(value), no_f32_of(value), price);
 }
 
-static oct_status want_u8(cut *c, int value) { return oct_mincut_charge(c->mincut, OCT_CAMP_A, has_u8_of(value), OCT_MINCUT_NEVER); }
+static oct_status want_u8(cut *c, int value)
+{
+    return oct_mincut_charge(c->mincut, OCT_CAMP_A, has_u8_of(value), OCT_MINCUT_NEVER);
+}
 
-static oct_status want_f32(cut *c, int value) { return oct_mincut_charge(c->mincut, no_f32_of(value), OCT_CAMP_B, OCT_MINCUT_NEVER); }
+static oct_status want_f32(cut *c, int value)
+{
+    return oct_mincut_charge(c->mincut, no_f32_of(value), OCT_CAMP_B, OCT_MINCUT_NEVER);
+}
 
 /* Whatever form `leader` has is wanted of `value`. */
 static oct_status want_same(cut *c, int value, int leader)

@@ -4,13 +4,13 @@
  *
  * The range always contains 0, so that 0 is a whole number of steps away from both ends and is represented exactly (padding, Relu).
  *
- * Values that must agree share one range, the union of theirs: input and output of operators that only move elements; a concat's output and
- * those inputs that nobody else reads, whose producers can then write straight in the concat's scale.
+ * Values that must agree share one range, the union of theirs: input and output of operators that only move elements; a
+ * concat's output and those inputs that nobody else reads, whose producers can then write straight in the concat's scale.
  *
  * A scale also has a lower bound. No kernel can overflow as long as every result, in steps of the output's scale, stays below 2^31:
- *   reach / scale < 2^31,   reach: the largest |real| the node could write with all its inputs and weights at the ends of their types.
- * Ordinary ranges are a million times above it. Where one is not (a layer whose output was always 0, or 1e-30), the scale is raised to
- * reach / 2^29; the output then uses few of its steps, which is all there was to represent.
+ *   reach / scale < 2^31,   reach: the largest |real| the node could write with all its inputs and weights at the ends of
+ * their types. Ordinary ranges are a million times above it. Where one is not (a layer whose output was always 0, or 1e-30),
+ * the scale is raised to reach / 2^29; the output then uses few of its steps, which is all there was to represent.
  */
 #include <math.h>
 
@@ -118,7 +118,10 @@ oct_scale oct_plan_input_scale(const oct_quant_plan *plan, int n, int i)
 }
 
 /* 255 steps: no quantized value is further away from its zero point. */
-static double input_reach(const oct_quant_plan *plan, int n, int i) { return 255.0 * (double)oct_plan_input_scale(plan, n, i).scale; }
+static double input_reach(const oct_quant_plan *plan, int n, int i)
+{
+    return 255.0 * (double)oct_plan_input_scale(plan, n, i).scale;
+}
 
 static double weighted_reach(const oct_quant_plan *plan, int n)
 {
@@ -208,8 +211,9 @@ static bool raise_floors(const oct_quant_plan *plan, shared_range *ranges)
     return rose;
 }
 
-/* A raised scale may raise the next layer's. Nodes stand in topological order, so a few rounds do unless scales are shared backwards; what
- * then still does not fit is found by the checks of every node (oct_plan_reach, oct_weights_fit) and stays float. */
+/* A raised scale may raise the next layer's. Nodes stand in topological order, so a few rounds do unless scales are shared
+ * backwards; what then still does not fit is found by the checks of every node (oct_plan_reach, oct_weights_fit) and stays
+ * float. */
 #define MAX_ROUNDS 64
 
 oct_status oct_plan_scales(oct_quant_plan *plan)

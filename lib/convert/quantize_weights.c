@@ -3,9 +3,9 @@
  *   w = s_w * q,  q in [-127, 127], one s_w = max|w| / 127 per output channel         (symmetric: no zero point to correct for)
  *   bias in units of s_x * s_w, rounded to nearest even, 32 bits                       (it starts the accumulator)
  *
- * The accumulator is bounded by  255 * sum|q| + |bias|,  which has to stay below 2^31. It does for any layer of up to 66,000 weights per channel with
- * a bias of its outputs' size. Where it does not (tiny weights and a huge bias), s_w is doubled until it does: the weights lose bits they
- * cannot matter with beside such a bias.
+ * The accumulator is bounded by  255 * sum|q| + |bias|,  which has to stay below 2^31. It does for any layer of up to 66,000
+ * weights per channel with a bias of its outputs' size. Where it does not (tiny weights and a huge bias), s_w is doubled until
+ * it does: the weights lose bits they cannot matter with beside such a bias.
  * A channel of zeros has any scale: 1, or the one that gives its bias 24 bits.
  */
 #include <float.h>

@@ -17,8 +17,8 @@ int oct_node_input(const oct_node *node, int i);
 oct_status oct_node_reserve_inputs(oct_node *node, int count);
 
 /* ---- steps ---- */
-/* Makes `to` stand for `from` everywhere. A network output keeps its name, so *done is false (and nothing has changed) where `from` is an
- * output and `to` already is known to the outside: an input, a constant or another output. */
+/* Makes `to` stand for `from` everywhere. A network output keeps its name, so *done is false (and nothing has changed) where
+ * `from` is an output and `to` already is known to the outside: an input, a constant or another output. */
 void oct_replace_value(oct_graph *graph, int from, int to, bool *done);
 /* Takes node n out by letting its input 0 stand for its output, where that is possible. */
 void oct_bypass_node(oct_graph *graph, int n, bool *done);
