@@ -61,7 +61,7 @@ static void raw_data(void)
     CHECK_OK(read_back(&message, &tensor));
     CHECK(!strcmp(tensor.name, "") && tensor.dtype == OCT_S64 && !memcmp(tensor.data, wide, sizeof wide));
     oct_host_tensor_free(&tensor);
-    message = onnx_tensor("", ONNX_UINT8, "", "\xfe", 1);
+    message = onnx_tensor("w\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\x99", ONNX_UINT8, "", "\xfe", 1);   /* two, three, four bytes */
     CHECK_OK(read_back(&message, &tensor));
     CHECK(tensor.dtype == OCT_U8 && tensor.shape.rank == 0 && *(uint8_t *)tensor.data == 0xfe);
     oct_host_tensor_free(&tensor);
@@ -149,7 +149,13 @@ static void refused(void)
     check_refused(&message, OCT_ERR_FORMAT, "a?b");
     message = onnx_tensor("t", ONNX_FLOAT, "1", "1234", 4);
     onnx_put_data(&message, 8, "a\0b", 3);
-    check_refused(&message, OCT_ERR_FORMAT, "zero byte");
+    check_refused(&message, OCT_ERR_FORMAT, "is no text");
+    static const char *const no_text[] = {"\x80", "\xc3", "\xc3(", "\xc1\x81", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                          "\xff"};
+    for (int i = 0; i < TEST_COUNT(no_text) && !test_failed(); i++) {
+        message = onnx_tensor(no_text[i], ONNX_FLOAT, "1", "1234", 4);
+        check_refused(&message, OCT_ERR_FORMAT, "is no text");
+    }
     message = onnx_tensor("t", ONNX_FLOAT, "1,1,1,1,1,1,1,1,1", "1234", 4);
     check_refused(&message, OCT_ERR_UNSUPPORTED, "more than 8 dimensions");
     oct_host_tensor tensor;

@@ -131,9 +131,9 @@ static oct_status parse_attr(const parser *p, oct_pb_span body, oct_onnx_attr *a
         case 2: OCT_TRY(oct_pb_float(p->file, &field, "AttributeProto.f", &attr->f)); break;
         case 3: OCT_TRY(oct_pb_int(p->file, &field, "AttributeProto.i", &attr->i)); break;
         case 4:
-            /* `bytes`, so a zero inside is no damage; no string that octet knows has one, and it would not match. */
+            /* `bytes`, so it need be no text; no string that octet knows is anything else, and "" will not match. */
             OCT_TRY(oct_pb_bytes(p->file, &field, "AttributeProto.s", &string));
-            if (!memchr(p->file->bytes + string.begin, 0, string.end - string.begin))
+            if (oct_pb_is_text(p->file, string))
                 OCT_TRY(oct_arena_text(&p->model->arena, p->file, string, &attr->s));
             break;
         case 5: OCT_TRY(oct_pb_bytes(p->file, &field, "AttributeProto.t", &attr->tensor)); break;

@@ -132,6 +132,41 @@ float oct_pb_float_of(uint64_t bits)
     return value;
 }
 
+/* ---- text ---- */
+
+/* Bytes of the UTF-8 sequence at text[0..room-1], 0 if it is none. A lead byte tells how many bytes follow, each 10xxxxxx:
+ *     0xxxxxxx   110xxxxx +1   1110xxxx +2   11110xxx +3
+ * The longer forms must not hold what a shorter one can, nor a surrogate (U+D800..DFFF), nor more than U+10FFFF (RFC 3629). */
+static size_t utf8_length(const uint8_t *text, size_t room)
+{
+    static const uint32_t smallest[] = {0, 0x80, 0x800, 0x10000};
+    const uint8_t lead = text[0];
+    if (lead < 0x80)
+        return lead != 0;
+    const size_t more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
+    if (lead < 0xc0 || lead > 0xf7 || more >= room)
+        return 0;
+    uint32_t code = lead & (0x3fu >> more);
+    for (size_t i = 1; i <= more; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (text[i] & 0x3f);
+    }
+    const bool surrogate = code >= 0xd800 && code <= 0xdfff;
+    return code < smallest[more] || surrogate || code > 0x10ffff ? 0 : more + 1;
+}
+
+bool oct_pb_is_text(const oct_pb_file *file, oct_pb_span span)
+{
+    for (size_t at = span.begin; at < span.end;) {
+        const size_t length = utf8_length(file->bytes + at, span.end - at);
+        if (length == 0)
+            return false;
+        at += length;
+    }
+    return true;
+}
+
 /* ---- repeated scalars ---- */
 
 /* The message has been walked once when it was parsed, so its fields are sound; the insides of packed runs are looked at here

@@ -54,6 +54,9 @@ oct_status oct_pb_bytes(const oct_pb_file *file, const oct_pb_field *field, cons
 oct_status oct_pb_int(const oct_pb_file *file, const oct_pb_field *field, const char *what, int64_t *value);
 oct_status oct_pb_float(const oct_pb_file *file, const oct_pb_field *field, const char *what, float *value);
 
+/* Is a span a text that can be a C string: UTF-8, as protobuf demands of strings, without a zero byte? */
+bool oct_pb_is_text(const oct_pb_file *file, oct_pb_span span);
+
 /* Walks the elements of a repeated scalar field, which may come packed (one BYTES field), one by one, or mixed. */
 typedef struct oct_pb_list {
     oct_pb_reader message, packed;

@@ -76,8 +76,8 @@ void oct_arena_free(oct_arena *arena)
 oct_status oct_arena_text(oct_arena *arena, const oct_pb_file *file, oct_pb_span span, const char **text)
 {
     const size_t length = span.end - span.begin;
-    if (length && memchr(file->bytes + span.begin, 0, length))
-        return oct_fail(OCT_ERR_FORMAT, "%s: byte %zu: a name holds a zero byte", file->name, span.begin);
+    if (!oct_pb_is_text(file, span))
+        return oct_fail(OCT_ERR_FORMAT, "%s: byte %zu: a name is no text (UTF-8 without zero bytes)", file->name, span.begin);
     char *copy = oct_arena_alloc(arena, length + 1, 1);
     if (!copy)
         return oct_fail_memory(length + 1);

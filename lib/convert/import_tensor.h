@@ -29,7 +29,7 @@ typedef struct oct_arena {
 /* Zeroed and aligned for any type; NULL if memory is short. */
 void *oct_arena_alloc(oct_arena *arena, size_t count, size_t size);
 void oct_arena_free(oct_arena *arena);
-/* A copy of a span as a C string. A zero byte inside, which would cut a name short, is damage. */
+/* A copy of a span as a C string. What is no text (oct_pb_is_text) is damage. */
 oct_status oct_arena_text(oct_arena *arena, const oct_pb_file *file, oct_pb_span span, const char **text);
 
 /* ---- tensors ---- */
