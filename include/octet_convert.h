@@ -46,10 +46,11 @@ typedef struct oct_import_options {
     void *user;
 } oct_import_options;
 
-/* Reads an ONNX model, opset 7 to 21, float. Weights may lie in the file or in side files inside its folder. The graph keeps
- * the names and shapes of the file's inputs and outputs. What octet does not know - an operator, an attribute value,
- * an element type, an unknown dimension - is an error that names the node and says what is supported.
- * options may be NULL. Errors: ARGUMENT, MEMORY, IO, FORMAT, UNSUPPORTED. */
+/* Reads an ONNX model, opset 7 to 21 (older ones as far as their operators have kept their form), float; docs/ONNX.md
+ * lists the operators. Weights may lie in the file or in side files inside its folder. The graph keeps the names and
+ * shapes of the file's inputs and outputs. What octet does not know - an operator, an attribute value, an element type, an
+ * unknown dimension - is an error that names the node and says what is supported. options may be NULL. Errors: ARGUMENT,
+ * MEMORY, IO, FORMAT, UNSUPPORTED. */
 OCT_API oct_status oct_import_onnx(const char *path, const oct_import_options *options, oct_graph **graph);
 
 /* A graph that can be changed, from a loaded model. */

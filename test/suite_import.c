@@ -6,6 +6,7 @@
 
 #include "harness.h"
 #include "import_check.h"
+#include "import_context.h"
 #include "operators.h"
 
 /* A one-node model, the operators it becomes, and the shape of its first output. */
@@ -469,6 +470,28 @@ static void names_and_batch(void)
     oct_graph_free(graph);
 }
 
+/* docs/ONNX.md names every operator of the tables. */
+static void operators_are_documented(void)
+{
+    const oct_import_table *const tables[] = {&oct_import_spatial_ops, &oct_import_linear_ops, &oct_import_math_ops,
+                                              &oct_import_layout_ops, &oct_import_constant_ops};
+    static char page[1 << 16];
+    FILE *file = fopen("docs/ONNX.md", "rb");
+    CHECK_MSG(file, "docs/ONNX.md is not there");
+    page[fread(page, 1, sizeof page - 1, file)] = 0;
+    fclose(file);
+    for (int t = 0; t < TEST_COUNT(tables); t++)
+        for (int r = 0; r < tables[t]->count; r++) {
+            const char *op = tables[t]->rows[r].op, *at = page;
+            bool found = false;
+            while (!found && (at = strstr(at, op)) != NULL) {   /* as a word: blank or comma round it */
+                found = at > page && at[-1] == ' ' && strchr(" ,", at[strlen(op)]);
+                at++;
+            }
+            CHECK_MSG(found, "docs/ONNX.md does not name %s", op);
+        }
+}
+
 static void real_models(void)
 {
     static const char *const names[] = {"kws_fp32", "kws_tflite_fp32", "ic_fp32", "vww_fp32", "ad_fp32"};
@@ -504,6 +527,7 @@ static const test_case cases[] = {
     {"batchnorm_factors", batchnorm_factors},
     {"inputs_as_constants", inputs_as_constants},
     {"names_and_batch", names_and_batch},
+    {"operators_are_documented", operators_are_documented},
     {"real_models", real_models},
 };
 
