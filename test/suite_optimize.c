@@ -474,12 +474,18 @@ static void clamps_at_the_border(void)
     oct_graph_free(g);
 }
 
-static void other_activations_stay(void)
+/* Any function goes into a convolution or dense layer, but only one. */
+static void other_activations(void)
 {
     oct_graph *g = net_create();
-    net_output(g, net_unary(g, OCT_FN_HARD_SWISH, 0, 0, net_conv(g, net_input(g, 1, 6, 6, 4), 4, 1, 1, 0, 1)));
+    const int x = net_input(g, 1, 6, 6, 4);
+    net_output(g, net_unary(g, OCT_FN_HARD_SWISH, 0, 0, net_conv(g, x, 4, 1, 1, 0, 1)));
+    net_output(g, net_relu(g, net_unary(g, OCT_FN_TANH, 0, 0, net_conv(g, x, 4, 3, 1, 1, 0))));
+    net_output(g, net_unary(g, OCT_FN_GELU, 0, 0, net_unary(g, OCT_FN_LEAKY_RELU, 0.2f, 0, net_dense(g, x, 3))));
+    net_output(g, net_unary(g, OCT_FN_SIGMOID, 0, 0, net_relu(g, net_binary(g, OCT_BINARY_MUL, x, x))));
     oct_graph *o = net_optimized(g, NULL);
-    CHECK(o->node_count == 2 && net_count(o, OCT_OP_UNARY) == 1);
+    CHECK(o->node_count == 7 && net_count(o, OCT_OP_UNARY) == 3);
+    CHECK(o->nodes[o->values[o->outputs[0]].producer].act.fn == OCT_FN_HARD_SWISH);
     oct_graph_free(o);
     oct_graph_free(g);
 }
@@ -641,7 +647,7 @@ static const test_case cases[] = {
     {"additions_that_stay", additions_that_stay},
     {"clamps_intersect", clamps_intersect},
     {"clamps_at_the_border", clamps_at_the_border},
-    {"other_activations_stay", other_activations_stay},
+    {"other_activations", other_activations},
     {"identities_go", identities_go},
     {"identities_at_the_edge", identities_at_the_edge},
     {"constants_fold", constants_fold},

@@ -11,13 +11,15 @@
 #include "format.h"
 #include "memory.h"
 #include "model.h"
+#include "rewrite.h"
 #include "session.h"
 #include "status.h"
 
 struct oct_calibration {
     oct_model *model;
     oct_session *session;
-    int values;
+    int values;               /* of the graph that is run: the given one with its activations split off */
+    int given_values;         /* of the given one */
     oct_value_stats *stats, *fresh;
     int bad;                  /* a value of the running sample that is not finite; OCT_NONE */
     int64_t samples, calls;   /* samples that count; all that were offered */
@@ -78,15 +80,21 @@ bool oct_graph_is_quantized(const oct_graph *graph)
 static oct_status make_session(oct_calibration *c, const oct_graph *graph, const oct_options *options)
 {
     oct_graph *copy;
-    c->values = graph->value_count;
     c->bad = OCT_NONE;
+    c->given_values = graph->value_count;
     c->fingerprint = fingerprint_of(graph);
+    OCT_TRY(oct_graph_clone(graph, &copy));
+    const oct_status status = oct_split_activations(copy);
+    if (status != OCT_OK) {
+        oct_graph_free(copy);
+        return status;
+    }
+    c->values = copy->value_count;
+    OCT_TRY(oct_model_wrap(copy, &c->model));
     c->stats = oct_alloc((size_t)c->values, sizeof *c->stats);
     c->fresh = oct_alloc((size_t)c->values, sizeof *c->fresh);
     if (!c->stats || !c->fresh)
         return oct_fail_memory((size_t)c->values * sizeof *c->stats);
-    OCT_TRY(oct_graph_clone(graph, &copy));
-    OCT_TRY(oct_model_wrap(copy, &c->model));
     return oct_session_create(c->model, options, &c->session);
 }
 
@@ -129,7 +137,7 @@ const oct_value_stats *oct_calibration_stats(const oct_calibration *calibration,
 
 bool oct_calibration_is_of(const oct_calibration *calibration, const oct_graph *graph)
 {
-    return graph->value_count == calibration->values && fingerprint_of(graph) == calibration->fingerprint;
+    return graph->value_count == calibration->given_values && fingerprint_of(graph) == calibration->fingerprint;
 }
 
 /* ------------------------------------------------------------------------------------------------ observing ---- */

@@ -10,7 +10,7 @@ typedef struct oct_value_stats {
     float lo, hi;
 } oct_value_stats;
 
-/* Of value `value` of the graph that was calibrated. */
+/* Of value `value` of the graph that was calibrated, or of those that oct_split_activations adds to it. */
 const oct_value_stats *oct_calibration_stats(const oct_calibration *calibration, int value);
 
 /* Whether this is the graph that was calibrated: same nodes, attributes and constants. */

@@ -29,7 +29,7 @@ static const pass passes[] = {
     {2, "reshape-transposes", "transposes that move only axes of length 1 become reshapes", oct_pass_transposes_to_reshapes},
     {2, "affine-to-depthwise", "a multiplication per channel becomes a 1x1 depthwise convolution", oct_pass_affine_to_depthwise},
     {2, "fuse-residual", "additions done by the convolution or dense layer before them", oct_pass_fuse_residual},
-    {2, "fuse-activation", "clamps done by the node before them", oct_pass_fuse_activation},
+    {2, "fuse-activation", "clamps and other functions done by the node before them", oct_pass_fuse_activation},
 };
 #define PASS_COUNT ((int)(sizeof passes / sizeof passes[0]))
 _Static_assert(PASS_COUNT <= OCT_MAX_PASSES, "the report has no room for all passes");

@@ -184,20 +184,31 @@ static oct_function *find_clamp_place(oct_graph *graph, int clamp)
     }
 }
 
+/* Convolutions and dense layers apply any function to what they have just written, while it is near. Only f32 results: bytes
+ * would need a scale for the value before the function. */
+static oct_function *find_function_place(oct_graph *graph, int unary)
+{
+    const int v = graph->nodes[unary].in[0], n = graph->values[v].producer;
+    if (n < 0 || oct_graph_single_user(graph, v) != unary || graph->nodes[n].act.fn != OCT_FN_NONE)
+        return NULL;
+    return graph->nodes[n].op == OCT_OP_CONV || graph->nodes[n].op == OCT_OP_DENSE ? &graph->nodes[n].act : NULL;
+}
+
 oct_status oct_pass_fuse_activation(oct_graph *graph, int *changes)
 {
     for (int n = 0; n < graph->node_count; n++) {
         const oct_node *node = &graph->nodes[n];
-        if (node->op != OCT_OP_UNARY || node->attrs.unary.fn != OCT_FN_CLAMP)
+        if (node->op != OCT_OP_UNARY || graph->values[node->in[0]].dtype != OCT_F32)
             continue;
-        const oct_function clamp = node->attrs.unary;
-        oct_function *place = find_clamp_place(graph, n);
+        const oct_function function = node->attrs.unary;
+        const bool is_clamp = function.fn == OCT_FN_CLAMP;
+        oct_function *place = is_clamp ? find_clamp_place(graph, n) : find_function_place(graph, n);
         if (!place)
             continue;
         bool done;
         oct_bypass_node(graph, n, &done);
         if (done)
-            *place = place->fn == OCT_FN_NONE ? clamp : both_clamps(place, &clamp);
+            *place = place->fn == OCT_FN_NONE ? function : both_clamps(place, &function);
         *changes += done;
     }
     return OCT_OK;

@@ -7,14 +7,14 @@
 
 #include "memory.h"
 #include "operators.h"
+#include "optimize.h"
 #include "status.h"
 
 /* -------------------------------------------------------------------------------------------------- plan ---- */
 
-static oct_status make_plan(oct_quant_plan *plan, const oct_graph *graph, const oct_calibration *calibration)
+static oct_status make_tables(oct_quant_plan *plan)
 {
-    const size_t nodes = (size_t)graph->node_count, values = (size_t)graph->value_count;
-    *plan = (oct_quant_plan){.calibration = calibration, .nodes = graph->node_count, .values = graph->value_count};
+    const size_t nodes = (size_t)plan->nodes, values = (size_t)plan->values;
     plan->refused = oct_alloc(nodes, sizeof *plan->refused);
     plan->role = oct_alloc(nodes, sizeof *plan->role);
     plan->bytes = oct_alloc(values, sizeof *plan->bytes);
@@ -23,7 +23,17 @@ static oct_status make_plan(oct_quant_plan *plan, const oct_graph *graph, const 
     plan->bias_reach = oct_alloc(nodes, sizeof *plan->bias_reach);
     if (!plan->refused || !plan->role || !plan->bytes || !plan->scale || !plan->weight_reach || !plan->bias_reach)
         return oct_fail_memory((nodes + values) * sizeof *plan->scale);
-    return oct_graph_clone(graph, &plan->graph);
+    return OCT_OK;
+}
+
+static oct_status make_plan(oct_quant_plan *plan, const oct_graph *graph, const oct_calibration *calibration)
+{
+    *plan = (oct_quant_plan){.calibration = calibration};
+    OCT_TRY(oct_graph_clone(graph, &plan->graph));
+    OCT_TRY(oct_split_activations(plan->graph));
+    plan->nodes = plan->graph->node_count;
+    plan->values = plan->graph->value_count;
+    return make_tables(plan);
 }
 
 static void free_plan(oct_quant_plan *plan)
@@ -163,23 +173,36 @@ static void connect_output(oct_quant_plan *plan, int *output, const int *twin)
     *output = twin[v];
 }
 
-static oct_status rewrite(oct_quant_plan *plan, int *twin)
+/* Sorts, then puts those activations back into convolutions and dense layers that have stayed in f32. */
+static oct_status tidy(oct_graph *graph)
 {
-    oct_graph *graph = plan->graph;
-    for (int v = 0; v < plan->values; v++)
-        if (plan->bytes[v])
-            make_bytes(graph, v, plan->scale[v]);
-    for (int v = 0; v < plan->values; v++)
-        OCT_TRY(add_twin(plan, v, &twin[v]));
-    for (int n = 0; n < plan->nodes; n++)
-        if (graph->nodes[n].op != OCT_OP_NONE)
-            OCT_TRY(connect_node(plan, n, twin));
-    for (int i = 0; i < graph->output_count; i++)
-        connect_output(plan, &graph->outputs[i], twin);
+    int fused = 0;
+    if (oct_graph_sweep(graph) < 0)
+        return oct_fail(OCT_ERR_MEMORY, "out of memory while quantizing");
+    OCT_TRY(oct_pass_fuse_activation(graph, &fused));
     if (oct_graph_sweep(graph) < 0)
         return oct_fail(OCT_ERR_MEMORY, "out of memory while quantizing");
     OCT_TRY(oct_graph_infer(graph));
     return oct_graph_check(graph);
+}
+
+static oct_status rewrite(oct_quant_plan *plan)
+{
+    oct_graph *graph = plan->graph;
+    int *twin = oct_alloc((size_t)plan->values, sizeof *twin);
+    oct_status status = twin ? OCT_OK : oct_fail_memory((size_t)plan->values * sizeof *twin);
+    for (int v = 0; status == OCT_OK && v < plan->values; v++)
+        if (plan->bytes[v])
+            make_bytes(graph, v, plan->scale[v]);
+    for (int v = 0; status == OCT_OK && v < plan->values; v++)
+        status = add_twin(plan, v, &twin[v]);
+    for (int n = 0; status == OCT_OK && n < plan->nodes; n++)
+        if (graph->nodes[n].op != OCT_OP_NONE)
+            status = connect_node(plan, n, twin);
+    for (int i = 0; status == OCT_OK && i < graph->output_count; i++)
+        connect_output(plan, &graph->outputs[i], twin);
+    oct_free(twin);
+    return status == OCT_OK ? tidy(graph) : status;
 }
 
 /* -------------------------------------------------------------------------------------------------- entry ---- */
@@ -209,18 +232,14 @@ oct_status oct_quantize(const oct_graph *graph, const oct_calibration *calibrati
     *quantized = NULL;
     OCT_TRY(check_arguments(graph, calibration, options));
     oct_status status = make_plan(&plan, graph, calibration);
-    int *twin = oct_alloc((size_t)graph->value_count, sizeof *twin);
-    if (status == OCT_OK && !twin)
-        status = oct_fail_memory((size_t)graph->value_count * sizeof *twin);
     if (status == OCT_OK)
         status = complete_plan(&plan);
     if (status == OCT_OK)
-        status = rewrite(&plan, twin);
+        status = rewrite(&plan);
     if (status == OCT_OK) {
         *quantized = plan.graph;
         plan.graph = NULL;
     }
-    oct_free(twin);
     free_plan(&plan);
     return status;
 }

@@ -109,6 +109,34 @@ oct_status oct_own_bias(oct_graph *graph, int n, float **data)
     return OCT_OK;
 }
 
+/* Node n writes to a new value, and a UNARY node right behind it takes that to the old one. */
+static oct_status split_activation(oct_graph *graph, int n)
+{
+    const int old = graph->nodes[n].out[0];
+    const oct_attrs attrs = {.unary = graph->nodes[n].act};
+    char name[256];
+    int between;
+    snprintf(name, sizeof name, "%s.sum", graph->values[old].name);
+    OCT_TRY(oct_graph_insert_node(graph, n + 1, OCT_OP_UNARY, name, &attrs, &old, 1, &between));
+    graph->nodes[n].act = (oct_function){0};
+    graph->nodes[n].out[0] = between;
+    graph->nodes[n + 1].in[0] = between;
+    graph->nodes[n + 1].out[0] = old;
+    graph->values[between].producer = n;
+    graph->values[old].producer = n + 1;
+    return OCT_OK;
+}
+
+oct_status oct_split_activations(oct_graph *graph)
+{
+    for (int n = 0; n < graph->node_count; n++) {
+        const int32_t fn = graph->nodes[n].act.fn;
+        if (fn != OCT_FN_NONE && fn != OCT_FN_CLAMP)
+            OCT_TRY(split_activation(graph, n));
+    }
+    return OCT_OK;
+}
+
 /* -------------------------------------------------------------------------------------------- permutations ---- */
 
 oct_perm oct_perm_of(const oct_graph *graph, const oct_node *transpose)

@@ -27,6 +27,11 @@ oct_status oct_own_constant(oct_graph *graph, int n, int i, float **data);
 /* The bias of conv or dense n as a constant of its own, made of zeros where there is none. */
 oct_status oct_own_bias(oct_graph *graph, int n, float **data);
 
+/* Gives every fused activation that is no clamp a node of its own again. The values keep their numbers; the ones in between,
+ * before the activation, are added at the end, in the order of the nodes. Quantisation looks at such a graph: bytes cannot be
+ * written before the activation and read behind it. */
+oct_status oct_split_activations(oct_graph *graph);
+
 /* ---- permutations of axes: y = transpose(x, perm) has y.dims[i] = x.dims[perm.axis[i]] ---- */
 typedef struct oct_perm {
     int rank;
