@@ -106,7 +106,7 @@ static void random_graphs_are_right(void)
 /* A graph with everything between its f32 input and outputs in u8, large enough that the work is really shared out. */
 static oct_graph *quantized_network(void)
 {
-    static int8_t w[48 * 9 * 32];
+    static int8_t w[48 * 9 * 48];
     static float scales[48];
     const oct_attrs three = {.conv = {.kernel = {3, 3}, .stride = {1, 1}, .dilation = {1, 1}, .pad = {1, 1, 1, 1}, .groups = 1}};
     oct_attrs depthwise = three;
