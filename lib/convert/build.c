@@ -72,6 +72,7 @@ static bool is_picture(oct_graph *graph, const char *name, oct_value_id x)
 
 /* ------------------------------------------------------------------------------------------ values and nodes ---- */
 
+/* The node with one new value, whose shape its operator's rule has found; that rule also writes the sentence if nothing fits. */
 static oct_value_id add_node(oct_graph *graph, oct_op op, const char *name, const oct_attrs *attrs, const int *in, int in_count)
 {
     int out = OCT_NONE;
@@ -79,6 +80,7 @@ static oct_value_id add_node(oct_graph *graph, oct_op op, const char *name, cons
     return status == OCT_OK ? out : keep_failure(graph, status);
 }
 
+/* For operators of one input that need no look at its shape. */
 static oct_value_id add_node_of_one(oct_graph *graph, oct_op op, const char *name, const oct_attrs *attrs, oct_value_id x)
 {
     if (!usable(graph, name) || !is_value(graph, name, x))
@@ -94,6 +96,8 @@ static oct_value_id add_part(oct_graph *graph, const char *name, const char *suf
     return oct_build_constant(graph, full, shape, data);
 }
 
+/* Networks have no empty tensors, so a zero or a negative number is a mistake of the caller. The product is checked for
+ * overflow too. */
 static bool is_positive_shape(const oct_shape *shape)
 {
     if (shape->rank < 0 || shape->rank > OCT_MAX_RANK)
@@ -152,7 +156,7 @@ oct_value_id oct_build_constant(oct_graph *graph, const char *name, const oct_sh
 
 /* ---------------------------------------------------------------------------------------- layers with weights ---- */
 
-/* The number a zero stands for. */
+/* The number a zero stands for: descriptions are written with designated initialisers, which leave out what is usual. */
 static int32_t or_one(int value) { return value == 0 ? 1 : value; }
 
 /* Node `op` of x, weights and bias (if any). */
@@ -182,6 +186,7 @@ oct_value_id oct_build_conv(oct_graph *graph, const char *name, oct_value_id x, 
     }
     for (int i = 0; i < 4; i++)
         attrs.conv.pad[i] = desc->pad[i];
+    /* The operator's rule would find this too, but the weights' shape, which is a quotient, is needed first. */
     const int64_t channels = graph->values[x].shape.dims[3];
     if (attrs.conv.groups < 1 || channels % attrs.conv.groups != 0)
         return refuse(graph, "%s: %d groups do not divide %lld channels", name, attrs.conv.groups, (long long)channels);
@@ -202,6 +207,7 @@ oct_value_id oct_build_dense(oct_graph *graph, const char *name, oct_value_id x,
 
 /* -------------------------------------------------------------------------------------------------- pooling ---- */
 
+/* Both poolings have the same attributes; dilation and ceil_mode are for imported networks. */
 static oct_value_id build_pool(oct_graph *graph, oct_op op, const char *name, oct_value_id x, const oct_pool_desc *desc)
 {
     if (!usable(graph, name) || !is_picture(graph, name, x))
@@ -230,6 +236,7 @@ oct_value_id oct_build_average_pool(oct_graph *graph, const char *name, oct_valu
     return build_pool(graph, OCT_OP_AVERAGE_POOL, name, x, desc);
 }
 
+/* A mean over the picture's two axes; it needs no window, and the runtime knows it again by the axes. */
 oct_value_id oct_build_global_average_pool(oct_graph *graph, const char *name, oct_value_id x)
 {
     if (!usable(graph, name) || !is_picture(graph, name, x))
@@ -243,6 +250,7 @@ oct_value_id oct_build_global_average_pool(oct_graph *graph, const char *name, o
 
 /* --------------------------------------------------------------------------------------------- element by element ---- */
 
+/* Not lo > hi, but !(lo <= hi): a NaN is refused as well. */
 oct_value_id oct_build_clamp(oct_graph *graph, const char *name, oct_value_id x, float lo, float hi)
 {
     if (!usable(graph, name))
@@ -254,6 +262,7 @@ oct_value_id oct_build_clamp(oct_graph *graph, const char *name, oct_value_id x,
     return add_node_of_one(graph, OCT_OP_UNARY, name, &attrs, x);
 }
 
+/* Relu and Relu6 are clamps to everybody below, so that one rule fuses, folds and quantizes all three. */
 oct_value_id oct_build_relu(oct_graph *graph, const char *name, oct_value_id x)
 {
     return oct_build_clamp(graph, name, x, 0.0f, INFINITY);
@@ -281,6 +290,7 @@ static oct_function default_function(oct_fn fn)
     }
 }
 
+/* "relu" is a name people know, though the function table has only the clamp that it is. */
 oct_value_id oct_build_unary(oct_graph *graph, const char *name, oct_value_id x, const char *function)
 {
     if (!usable(graph, name))
@@ -295,6 +305,7 @@ oct_value_id oct_build_unary(oct_graph *graph, const char *name, oct_value_id x,
     return add_node_of_one(graph, OCT_OP_UNARY, name, &attrs, x);
 }
 
+/* The other binary functions have no call of their own: nothing in the model zoo needs them. */
 static oct_value_id build_binary(oct_graph *graph, oct_binary_fn fn, const char *name, oct_value_id a, oct_value_id b)
 {
     if (!usable(graph, name) || !is_value(graph, name, a) || !is_value(graph, name, b))
@@ -317,6 +328,7 @@ oct_value_id oct_build_mul(oct_graph *graph, const char *name, oct_value_id a, o
 
 /* --------------------------------------------------------------------------------------------------- shapes ---- */
 
+/* The axis may count from the end, as everywhere in ONNX; attributes hold it from the front. */
 oct_value_id oct_build_concat(oct_graph *graph, const char *name, const oct_value_id *inputs, int count, int axis)
 {
     if (!usable(graph, name))
@@ -333,6 +345,7 @@ oct_value_id oct_build_concat(oct_graph *graph, const char *name, const oct_valu
     return add_node(graph, OCT_OP_CONCAT, name, &attrs, inputs, count);
 }
 
+/* Attributes are 32-bit numbers (graph.h), which bounds the dimensions. */
 oct_value_id oct_build_reshape(oct_graph *graph, const char *name, oct_value_id x, const oct_shape *shape)
 {
     if (!usable(graph, name))

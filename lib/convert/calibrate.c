@@ -28,6 +28,7 @@ struct oct_calibration {
 
 /* --------------------------------------------------------------------------------------------- fingerprint ---- */
 
+/* Each piece of the sum goes in with its length, so that no two graphs read the same. */
 static uint64_t sum_shape(const oct_shape *shape, uint64_t sum)
 {
     sum = oct_checksum(&shape->rank, sizeof shape->rank, sum);
@@ -40,6 +41,7 @@ static uint64_t sum_list(const int *list, int count, uint64_t sum)
     return count > 0 ? oct_checksum(list, (size_t)count * sizeof *list, sum) : sum;
 }
 
+/* Parameters of "no function" mean nothing and may be anything. */
 static uint64_t sum_function(const oct_function *f, uint64_t sum)
 {
     sum = oct_checksum(&f->fn, sizeof f->fn, sum);
@@ -69,6 +71,7 @@ static uint64_t fingerprint_of(const oct_graph *graph)
 
 /* ------------------------------------------------------------------------------------------- making, asking ---- */
 
+/* One quantized value is enough: float graphs have none, not even constants. */
 bool oct_graph_is_quantized(const oct_graph *graph)
 {
     for (int v = 0; v < graph->value_count; v++)
@@ -77,6 +80,8 @@ bool oct_graph_is_quantized(const oct_graph *graph)
     return false;
 }
 
+/* The session runs a copy, so the caller may change or free the graph; the fingerprint tells whether it is still the same when
+ * it comes to quantizing. Activations are split off because the quantiser will want to know what comes before them. */
 static oct_status make_session(oct_calibration *c, const oct_graph *graph, const oct_options *options)
 {
     oct_graph *copy;
@@ -162,6 +167,7 @@ static void observe(void *arg, int value, const void *data)
     c->fresh[value] = (oct_value_stats){true, lo, hi};
 }
 
+/* Fresh ranges start at 0, so all of them contain it. */
 static void join(oct_value_stats *all, const oct_value_stats *one)
 {
     if (!one->seen)
@@ -188,6 +194,7 @@ static oct_status set_inputs(oct_calibration *c, const void *const *inputs)
     return OCT_OK;
 }
 
+/* Calls are counted whether they succeed or not: the number in a message is the sample's place in what the caller feeds. */
 oct_status oct_calibration_add(oct_calibration *calibration, const void *const *inputs)
 {
     oct_calibration *c = calibration;

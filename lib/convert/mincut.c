@@ -1,3 +1,6 @@
+/* A charge is a pipe of that width. As much as possible is pushed through the pipes from A to B, along shortest ways first;
+ * the pipes that are then full and separate the two are the cheapest set of charges, for every way from A to B has to be cut
+ * once, and no flow is larger than what any cut lets through. */
 #include "mincut.h"
 
 #include <string.h>
@@ -54,12 +57,14 @@ void oct_mincut_free(oct_mincut *cut)
     oct_free(cut);
 }
 
+/* The newest edge of a point comes first in its list. */
 static void add_edge(oct_mincut *cut, int from, int to, int64_t room)
 {
     cut->edges[cut->edge_count] = (edge){.to = to, .next = cut->first[from], .room = room};
     cut->first[from] = cut->edge_count++;
 }
 
+/* Rooms of NEVER are a quarter of the largest number: several of them in a row may be added to without overflow. */
 oct_status oct_mincut_charge(oct_mincut *cut, int from, int to, int64_t cost)
 {
     if (cut->edge_count + 2 > cut->edge_room) {
@@ -71,7 +76,7 @@ oct_status oct_mincut_charge(oct_mincut *cut, int from, int to, int64_t cost)
         cut->edge_room = more;
     }
     add_edge(cut, from, to, cost);
-    add_edge(cut, to, from, 0);
+    add_edge(cut, to, from, 0);   /* its partner, number e ^ 1, has no room until something flows */
     return OCT_OK;
 }
 
@@ -116,6 +121,7 @@ static int64_t push(oct_mincut *cut, int p, int64_t most)
 void oct_mincut_solve(oct_mincut *cut, bool *a_side)
 {
     while (find_levels(cut)) {
+        /* at[] remembers for each point which edges are known to lead nowhere on these levels. */
         memcpy(cut->at, cut->first, (size_t)cut->points * sizeof *cut->at);
         while (push(cut, OCT_CAMP_A, INT64_MAX) > 0)
             ;

@@ -15,6 +15,8 @@ typedef struct pass {
     oct_pass_fn *run;
 } pass;
 
+/* Order matters for speed only. What tidies up comes first, so that the others look at less; transposes are brought together
+ * before groups are weighed; and batch norms are folded when no transpose separates them from their convolution any more. */
 static const pass passes[] = {
     {1, "drop-dead", "nodes that no output needs", oct_pass_drop_dead},
     {1, "fold-constants", "nodes with constant inputs, computed once and for all", oct_pass_fold_constants},
@@ -49,6 +51,7 @@ static oct_status run_pass(oct_graph *graph, const pass *p, int *changes)
     return status == OCT_OK ? OCT_OK : oct_fail_in(status, "after %s", p->name);
 }
 
+/* Phase 2 repeats phase 1's passes too: what it does may give them new work. */
 static oct_status run_phases(oct_graph *graph, oct_optimize_report *report)
 {
     for (int phase = 1; phase <= 2; phase++) {
@@ -68,6 +71,7 @@ static oct_status run_phases(oct_graph *graph, oct_optimize_report *report)
     return OCT_OK;
 }
 
+/* On a copy: a failure half way, for want of memory, leaves the caller's graph as it was. */
 oct_status oct_optimize(oct_graph *graph, oct_optimize_report *report)
 {
     oct_optimize_report local = {.count = PASS_COUNT};

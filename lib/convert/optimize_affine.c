@@ -54,6 +54,8 @@ static bool read_affine(const oct_graph *graph, const oct_node *node, affine *a)
     return known && a->count > 0;
 }
 
+/* x -> scale * x + offset for each function:
+ *     x * c: c, 0      x / c: 1 / c, 0      x + c: 1, c      x - c: 1, -c      c - x: -1, c */
 static float affine_constant(const affine *a, int64_t channel) { return a->constant[a->count == 1 ? 0 : channel]; }
 
 static float affine_scale(const affine *a, int64_t channel)
@@ -84,6 +86,7 @@ static bool is_finite_affine(const affine *a)
     return true;
 }
 
+/* An offset of zero in all channels is none. */
 static bool has_offset(const affine *a)
 {
     for (int64_t c = 0; c < a->count; c++)
@@ -151,6 +154,7 @@ static oct_status fold_before(oct_graph *graph, int n, const affine *a)
     return OCT_OK;
 }
 
+/* Dense layers have none. */
 static bool has_padding(const oct_node *node)
 {
     const int32_t *pad = node->attrs.conv.pad;
@@ -223,6 +227,7 @@ static bool will_be_folded(const oct_graph *graph, int n, const affine *a)
     }
 }
 
+/* In place: the node becomes the convolution. */
 oct_status oct_pass_affine_to_depthwise(oct_graph *graph, int *changes)
 {
     for (int n = 0; n < graph->node_count; n++) {

@@ -1,4 +1,7 @@
-/* Passes that only take away: dead nodes, identities, chains of reshapes, double work. */
+/* Passes that only take away: dead nodes, identities, chains of reshapes, double work.
+ *
+ * Files written by training frameworks are full of such nodes (a dropout that became nothing, a reshape to the shape there
+ * was); besides, the other passes leave them behind and rely on this one. */
 #include <math.h>
 #include <string.h>
 
@@ -7,6 +10,7 @@
 
 /* ------------------------------------------------------------------------------------------------ drop-dead ---- */
 
+/* Sweeping is what the driver does after every pass anyway; here it is counted. */
 oct_status oct_pass_drop_dead(oct_graph *graph, int *changes)
 {
     const int gone = oct_graph_sweep(graph);
@@ -28,6 +32,7 @@ static bool pads_nothing(const oct_node *node, int rank)
     return true;
 }
 
+/* The step of an axis with one element does not matter. */
 static bool slices_all(const oct_node *node, const oct_shape *x)
 {
     for (int i = 0; i < x->rank; i++)
@@ -36,6 +41,7 @@ static bool slices_all(const oct_node *node, const oct_shape *x)
     return true;
 }
 
+/* A window of one element, at every place. */
 static bool pools_nothing(const oct_pool_attrs *a)
 {
     return a->kernel[0] == 1 && a->kernel[1] == 1 && a->stride[0] == 1 && a->stride[1] == 1 && !a->pad[0] && !a->pad[1] &&
@@ -95,6 +101,7 @@ static bool reduces_nothing(const oct_graph *graph, const oct_node *node)
            oct_shape_elements(x) > 0;
 }
 
+/* In place: same input, same output value. */
 static void become_reshape(oct_graph *graph, oct_node *node)
 {
     const oct_shape *y = &graph->values[node->out[0]].shape;
@@ -105,6 +112,8 @@ static void become_reshape(oct_graph *graph, oct_node *node)
         node->attrs.reshape.dims[i] = (int32_t)y->dims[i];
 }
 
+/* An identity stays where both its ends are known to the outside under different names: from input to output, or between two
+ * outputs. */
 oct_status oct_pass_drop_identities(oct_graph *graph, int *changes)
 {
     for (int n = 0; n < graph->node_count; n++) {
@@ -133,6 +142,7 @@ oct_status oct_pass_drop_identities(oct_graph *graph, int *changes)
 
 /* ------------------------------------------------------------------------------------------- merge-reshapes ---- */
 
+/* The later shape is all that counts. The earlier reshape stays as long as somebody else reads it. */
 oct_status oct_pass_merge_reshapes(oct_graph *graph, int *changes)
 {
     for (int n = 0; n < graph->node_count; n++) {
@@ -153,6 +163,8 @@ static bool equal_functions(const oct_function *a, const oct_function *b)
     return a->fn == b->fn && (a->fn == OCT_FN_NONE || (a->alpha == b->alpha && a->beta == b->beta));
 }
 
+/* Attributes are zeroed before they are filled in, so bytes can be compared. Weights are the same only if they are the same
+ * value. */
 static bool equal_nodes(const oct_node *a, const oct_node *b)
 {
     if (a->op != b->op || a->in_count != b->in_count || !equal_functions(&a->act, &b->act))
@@ -160,6 +172,7 @@ static bool equal_nodes(const oct_node *a, const oct_node *b)
     return memcmp(a->in, b->in, (size_t)a->in_count * sizeof *a->in) == 0 && memcmp(&a->attrs, &b->attrs, sizeof a->attrs) == 0;
 }
 
+/* Every pair; most differ in the operator at once. Importers make equal nodes in plenty: a transpose for each reader of a value. */
 oct_status oct_pass_merge_equal_nodes(oct_graph *graph, int *changes)
 {
     for (int n = 0; n < graph->node_count; n++)

@@ -1,4 +1,8 @@
-/* fold-constants: a node whose inputs are all constants is run once, here, in a session of its own. */
+/* fold-constants: a node whose inputs are all constants is run once, here, in a session of its own.
+ *
+ * So there is no second implementation of any operator, and a folded constant is what the network would have computed. The
+ * scalar kernels are used whatever the machine is, so that the same file comes out everywhere. Constants made of shapes (s64)
+ * are the importer's affair. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,8 +15,10 @@
 /* Folding must not blow up a file: a broadcast of a scalar to a picture stays a node. */
 #define MAX_GROWTH_BYTES ((size_t)1 << 20)
 
+/* A concat of more constants than this is left to the runtime. */
 #define MAX_INPUTS 64
 
+/* A network output has to be computed by a node, so it is left alone. */
 static bool can_fold(const oct_graph *graph, const oct_node *node)
 {
     size_t bytes = 0;
@@ -65,6 +71,7 @@ static oct_status run_alone(const oct_graph *graph, const oct_node *node, oct_se
     return oct_get_output(session, 0, result, bytes);
 }
 
+/* The model takes the little graph over, whether it can be made or not. */
 static oct_status compute(const oct_graph *graph, const oct_node *node, float *result, size_t bytes)
 {
     const oct_options options = {.isa = "scalar", .threads = 1};
@@ -86,6 +93,7 @@ static oct_status compute(const oct_graph *graph, const oct_node *node, float *r
     return status;
 }
 
+/* Puts the result in the node's place. Its value is no output, so that replacing it always works. */
 static oct_status fold(oct_graph *graph, int n)
 {
     const oct_value *out = &graph->values[graph->nodes[n].out[0]];
@@ -107,6 +115,7 @@ static oct_status fold(oct_graph *graph, int n)
     return OCT_OK;
 }
 
+/* Nodes stand in topological order: what a folded node feeds is folded on the same walk. */
 oct_status oct_pass_fold_constants(oct_graph *graph, int *changes)
 {
     for (int n = 0; n < graph->node_count; n++) {

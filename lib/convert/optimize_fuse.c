@@ -42,6 +42,7 @@ static bool average_takes_border(const oct_node *pool, const oct_node *pad)
     return !a->ceil_mode && (!own || a->count_include_pad);
 }
 
+/* A convolution's own padding is zeros too, so the two add up. */
 oct_status oct_pass_merge_pads(oct_graph *graph, int *changes)
 {
     for (int n = 0; n < graph->node_count; n++) {
@@ -132,6 +133,8 @@ static oct_status fuse_addition(oct_graph *graph, int add, int *changes, bool *u
     return OCT_OK;
 }
 
+/* y = act(conv + bias + residual): the addition costs nothing where the sums are written anyway (He et al., "Deep Residual
+ * Learning", 2016, has one in every block). */
 oct_status oct_pass_fuse_residual(oct_graph *graph, int *changes)
 {
     bool upset = false;   /* then the driver sorts and comes back */
@@ -194,6 +197,7 @@ static oct_function *find_function_place(oct_graph *graph, int unary)
     return graph->nodes[n].op == OCT_OP_CONV || graph->nodes[n].op == OCT_OP_DENSE ? &graph->nodes[n].act : NULL;
 }
 
+/* One after the other: a clamp of a clamp of a convolution goes in two steps. */
 oct_status oct_pass_fuse_activation(oct_graph *graph, int *changes)
 {
     for (int n = 0; n < graph->node_count; n++) {

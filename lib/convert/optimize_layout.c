@@ -34,6 +34,7 @@ static int group_of(const groups *g, int node) { return node >= 0 && node < g->c
 
 /* ----------------------------------------------------------------------------------------- forming groups ---- */
 
+/* Operators that do the same to every element, or whose attributes name the axes they mean. */
 static bool any_layout(const oct_graph *graph, const oct_node *node)
 {
     if (node->op == OCT_OP_NONE || graph->values[node->out[0]].shape.rank < 2)
@@ -77,6 +78,7 @@ static void form_groups(groups *g)
 
 /* --------------------------------------------------------------------------------------------- weighing ---- */
 
+/* Elements that a transpose of x by p moves, doubled so that the half weight of the edge is a whole number. */
 static int64_t weigh(const oct_shape *x, const oct_perm *p, bool at_edge)
 {
     return oct_perm_moves_nothing(p, x) ? 0 : oct_shape_elements(x) * (at_edge ? 1 : 2);
@@ -135,6 +137,7 @@ static int64_t saved_at_entry(const groups *g, int group, int value, const oct_p
     return now - weigh(&source, &both, at_edge);
 }
 
+/* A transpose that feeds a network output and nothing else stands at the edge. */
 static bool only_output_reads(const oct_graph *graph, int value)
 {
     return oct_graph_uses(graph, value) == 1 && oct_is_graph_output(graph, value);
@@ -183,6 +186,7 @@ static bool is_better(const verdict *a, const verdict *b)
     return a->saved > b->saved || (a->saved == b->saved && a->at_entry > b->at_entry && !a->new_entries);
 }
 
+/* Each border is weighed once, though several nodes may read the same value. */
 static verdict judge(groups *g, int group, const oct_perm *p)
 {
     const oct_graph *graph = g->graph;
@@ -273,6 +277,7 @@ static void convert_attrs(oct_node *node, const oct_perm *p)
         node->attrs.softmax.axis = p->axis[old.softmax.axis];
 }
 
+/* Each outside value gets one twin, however many of the group's nodes read it. */
 static oct_status convert_inputs(groups *g, int n, const oct_perm *p)
 {
     oct_graph *graph = g->graph;
@@ -311,6 +316,7 @@ static oct_status convert_output(groups *g, int n, const oct_perm *p, int nodes_
     return OCT_OK;
 }
 
+/* Shapes first: twins may be made of the group's own values, which have their new shape from now on. */
 static oct_status convert_group(groups *g, int group, const oct_perm *p)
 {
     oct_graph *graph = g->graph;
@@ -343,6 +349,7 @@ typedef struct candidates {
     oct_perm perm[MAX_CANDIDATES];
 } candidates;
 
+/* Once each. More candidates than there is room for have not been seen in any network; the rest would be tried next time. */
 static void propose(candidates *c, const oct_perm *p, int rank)
 {
     for (int i = 0; i < c->count; i++)
@@ -371,6 +378,7 @@ static void collect_candidates(const groups *g, int group, candidates *c)
     }
 }
 
+/* Weighs the candidates, and converts the group by the best one if there is any that pays. */
 static oct_status treat_group(groups *g, int group, int *changes)
 {
     candidates c = {0};

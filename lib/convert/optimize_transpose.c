@@ -17,9 +17,9 @@ static void merge_pair(oct_graph *graph, oct_node *outer, const oct_node *inner)
     outer->in[0] = inner->in[0];
 }
 
-/* Groups of neighbouring axes of x, each of which is one axis of y (or the other way round): 2x12x5 and 2x3x4x5 have the groups
- * {2|2} {12|3 4} {5|5}. Fills group_x[i] and group_y[i] with each axis' group; returns the number of groups, or -1 if x and y have
- * a group in which both sides have more than one axis. */
+/* How a reshape takes axes apart or together. Groups of neighbouring axes of x, each of which is one axis of y (or the other
+ * way round): 2x12x5 and 2x3x4x5 have the groups {2|2} {12|3 4} {5|5}. Fills group_x[i] and group_y[i] with each axis' group;
+ * returns the number of groups, or -1 if x and y have a group in which both sides have more than one axis. */
 static int reshape_groups(const oct_shape *x, const oct_shape *y, int *group_x, int *group_y)
 {
     int i = 0, j = 0, groups = 0;
@@ -86,6 +86,7 @@ static bool swap_reshape_down(const oct_shape *x, const oct_perm *p, const oct_s
     return true;
 }
 
+/* Appends reshape(x). */
 static oct_status add_reshape(oct_graph *graph, int x, const oct_shape *shape, int *out)
 {
     oct_attrs attrs = {.reshape = {.rank = shape->rank}};
@@ -133,6 +134,7 @@ static oct_status merge_across_reshape(oct_graph *graph, int n, bool *done)
     return OCT_OK;
 }
 
+/* A transpose that has become an identity goes at once: optimize_layout.c counts on that. */
 oct_status oct_pass_merge_transposes(oct_graph *graph, int *changes)
 {
     const int count = graph->node_count;
@@ -157,6 +159,7 @@ oct_status oct_pass_merge_transposes(oct_graph *graph, int *changes)
 
 /* --------------------------------------------------------------------------------------- reshape-transposes ---- */
 
+/* Only when no more transposes can be saved (phase 2): a reshape would be in the way of those that still move. */
 oct_status oct_pass_transposes_to_reshapes(oct_graph *graph, int *changes)
 {
     for (int n = 0; n < graph->node_count; n++) {
@@ -183,6 +186,8 @@ oct_status oct_pass_transposes_to_reshapes(oct_graph *graph, int *changes)
  *   x --transpose p--> v --flatten--> dense     becomes   x --flatten--> dense with permuted columns
  */
 
+/* What is reduced has no order. The axes that are left must come out in the order they have in x; with keep_dims the reduction
+ * is part of a group instead (optimize_layout.c). */
 static bool reduce_absorbs(const oct_node *reduce, const oct_perm *p)
 {
     int last = -1;
@@ -221,6 +226,7 @@ static bool only_dense_reads(const oct_graph *graph, int value)
     return uses > 0 && uses == oct_graph_uses(graph, value);
 }
 
+/* The axes in front of the flattened ones must be where they were, or the rows would change places as well. */
 static bool flatten_absorbs(const oct_graph *graph, const oct_node *reshape, const oct_perm *p)
 {
     const oct_shape *v = &graph->values[reshape->in[0]].shape;
@@ -264,6 +270,7 @@ static oct_status permute_columns(oct_graph *graph, int dense, const oct_perm *p
     return OCT_OK;
 }
 
+/* Every reader gets new columns; those that share their weights get copies. */
 static oct_status absorb_into_flatten(oct_graph *graph, const oct_node *reshape, const oct_perm *p)
 {
     const oct_shape v = graph->values[reshape->in[0]].shape;
@@ -283,6 +290,7 @@ static void absorb_into_reduce(oct_node *reduce, const oct_perm *p)
     reduce->attrs.reduce.axes = axes;
 }
 
+/* The transpose itself stays as long as others read it. */
 oct_status oct_pass_absorb_transposes(oct_graph *graph, int *changes)
 {
     for (int n = 0; n < graph->node_count; n++) {

@@ -1,4 +1,8 @@
-/* oct_quantize: plans which values become bytes and with which scales, then rewrites a copy of the graph accordingly. */
+/* oct_quantize: plans which values become bytes and with which scales, then rewrites a copy of the graph accordingly.
+ *
+ * The plan is a set of tables beside the graph, indexed by the numbers that nodes and values have in it; nothing is changed
+ * before the plan is complete. The rewrite only adds at the end, so that the tables stay valid until the last step sorts and
+ * renumbers everything. */
 #include "quantize.h"
 
 #include <math.h>
@@ -12,6 +16,7 @@
 
 /* -------------------------------------------------------------------------------------------------- plan ---- */
 
+/* All false, OCT_ROLE_FLOAT or 0 to begin with. */
 static oct_status make_tables(oct_quant_plan *plan)
 {
     const size_t nodes = (size_t)plan->nodes, values = (size_t)plan->values;
@@ -26,6 +31,7 @@ static oct_status make_tables(oct_quant_plan *plan)
     return OCT_OK;
 }
 
+/* The copy must have the same numbering as the graph that calibration ran, which has had its activations split off too. */
 static oct_status make_plan(oct_quant_plan *plan, const oct_graph *graph, const oct_calibration *calibration)
 {
     *plan = (oct_quant_plan){.calibration = calibration};
@@ -47,7 +53,8 @@ static void free_plan(oct_quant_plan *plan)
     oct_free(plan->bias_reach);
 }
 
-/* Refuses the nodes whose results could leave 32 bits even so; returns in *refusals how many. */
+/* Refuses the nodes whose results could leave 32 bits even so; returns in *refusals how many. Scales have been raised to where
+ * this should not happen (quantize_scales.c), except where that would have taken them out of bounds. */
 static oct_status refuse_unprovable(oct_quant_plan *plan, int *refusals)
 {
     *refusals = 0;
@@ -81,6 +88,7 @@ static oct_status complete_plan(oct_quant_plan *plan)
 
 /* ------------------------------------------------------------------------------------------------- rewrite ---- */
 
+/* From now on the value's producer writes u8; kernels look at nothing but this. */
 static void make_bytes(oct_graph *graph, int value, oct_scale scale)
 {
     graph->values[value].dtype = OCT_U8;
@@ -88,6 +96,7 @@ static void make_bytes(oct_graph *graph, int value, oct_scale scale)
     graph->values[value].zero_point = scale.zero_point;
 }
 
+/* Asked only as long as all nodes still read what they read in the plan. */
 static bool needs_f32(const oct_quant_plan *plan, int value)
 {
     for (int n = 0; n < plan->nodes; n++)
@@ -160,17 +169,20 @@ static oct_status connect_node(oct_quant_plan *plan, int n, const int *twin)
     return OCT_OK;
 }
 
-/* A network output stays f32 and keeps its name. */
-static void connect_output(oct_quant_plan *plan, int *output, const int *twin)
+/* Network outputs stay f32 and keep their names: where the producer writes bytes, the DEQUANTIZE behind it takes on both. */
+static void connect_outputs(oct_quant_plan *plan, const int *twin)
 {
-    oct_value *values = plan->graph->values;
-    const int v = *output;
-    if (!plan->bytes[v])
-        return;
-    char *name = values[v].name;
-    values[v].name = values[twin[v]].name;
-    values[twin[v]].name = name;
-    *output = twin[v];
+    oct_graph *graph = plan->graph;
+    for (int v = 0; v < plan->values; v++) {
+        if (!plan->bytes[v] || !oct_is_graph_output(graph, v))
+            continue;
+        char *name = graph->values[v].name;
+        graph->values[v].name = graph->values[twin[v]].name;
+        graph->values[twin[v]].name = name;
+        for (int i = 0; i < graph->output_count; i++)
+            if (graph->outputs[i] == v)
+                graph->outputs[i] = twin[v];
+    }
 }
 
 /* Sorts, then puts those activations back into convolutions and dense layers that have stayed in f32. */
@@ -186,6 +198,7 @@ static oct_status tidy(oct_graph *graph)
     return oct_graph_check(graph);
 }
 
+/* In three steps: types, then the other forms of values, for which the types must be known, then the nodes' inputs. */
 static oct_status rewrite(oct_quant_plan *plan)
 {
     oct_graph *graph = plan->graph;
@@ -199,14 +212,15 @@ static oct_status rewrite(oct_quant_plan *plan)
     for (int n = 0; status == OCT_OK && n < plan->nodes; n++)
         if (graph->nodes[n].op != OCT_OP_NONE)
             status = connect_node(plan, n, twin);
-    for (int i = 0; status == OCT_OK && i < graph->output_count; i++)
-        connect_output(plan, &graph->outputs[i], twin);
+    if (status == OCT_OK)
+        connect_outputs(plan, twin);
     oct_free(twin);
     return status == OCT_OK ? tidy(graph) : status;
 }
 
 /* -------------------------------------------------------------------------------------------------- entry ---- */
 
+/* A graph changed after calibration would be given wrong ranges without any sign of it, so the two are compared. */
 static oct_status check_arguments(const oct_graph *graph, const oct_calibration *calibration, const oct_quantize_options *options)
 {
     if (!graph || !calibration)

@@ -75,8 +75,10 @@ static bool operator_takes_bytes(const oct_graph *graph, const oct_node *node)
     }
 }
 
+/* Bytes are clamped by clamping them; any other function would need a scale for what comes before it. */
 static bool clamps_only(const oct_node *node) { return node->act.fn == OCT_FN_NONE || node->act.fn == OCT_FN_CLAMP; }
 
+/* A float layer may write bytes too, but then its kernels take no residual. */
 static oct_role role_of_weighted(const oct_quant_plan *plan, int n)
 {
     const oct_node *node = &plan->graph->nodes[n];
@@ -118,6 +120,7 @@ typedef struct cut {
     oct_mincut *mincut;
 } cut;
 
+/* Numbers of a value's three points. */
 static int form_of(int value) { return OCT_FIRST_POINT + 3 * value; }
 static int has_u8_of(int value) { return OCT_FIRST_POINT + 3 * value + 1; }
 static int no_f32_of(int value) { return OCT_FIRST_POINT + 3 * value + 2; }
@@ -131,6 +134,7 @@ static oct_status price_form(cut *c, int value, int64_t u8, int64_t f32)
     return oct_mincut_charge(c->mincut, OCT_CAMP_A, form_of(value), f32);
 }
 
+/* 4 bytes on one side, 1 on the other, and a node to run. */
 static oct_status price_conversions(cut *c, int value)
 {
     const int64_t price = 5 * elements_of(c->plan->graph, value) + NODE_PRICE;
@@ -155,6 +159,7 @@ static oct_status want_same(cut *c, int value, int leader)
     return oct_mincut_charge(c->mincut, no_f32_of(value), form_of(leader), OCT_MINCUT_NEVER);
 }
 
+/* For what kernels can write as floats only: network inputs, float operators. */
 static oct_status must_be_f32(cut *c, int value)
 {
     return oct_mincut_charge(c->mincut, form_of(value), OCT_CAMP_B, OCT_MINCUT_NEVER);
@@ -176,6 +181,7 @@ static oct_status price_bytes_node(cut *c, const oct_node *node)
     return price_form(c, node->out[0], moved, 4 * moved + (function ? FUNCTION_PRICE * elements_of(graph, node->out[0]) : 0));
 }
 
+/* Reading costs the same in any plan, for the input is u8 for good. */
 static oct_status price_weighted_node(cut *c, const oct_node *node)
 {
     const int64_t written = elements_of(c->plan->graph, node->out[0]);
@@ -258,6 +264,7 @@ bool oct_plan_input_is_bytes(const oct_quant_plan *plan, int n, int i)
     return oct_plan_reads_bytes(plan, n);
 }
 
+/* Either the producer writes them, or some node reads them. */
 bool oct_plan_has_bytes(const oct_quant_plan *plan, int value)
 {
     const oct_graph *graph = plan->graph;

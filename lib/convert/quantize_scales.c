@@ -46,6 +46,7 @@ typedef struct shared_range {
     double lo, hi, floor;
 } shared_range;
 
+/* Follows the chain and shortens it on the way (union-find, Tarjan 1975). */
 static int leader_of(shared_range *ranges, int value)
 {
     while (ranges[value].same_as != value)
@@ -123,6 +124,7 @@ static double input_reach(const oct_quant_plan *plan, int n, int i)
     return 255.0 * (double)oct_plan_input_scale(plan, n, i).scale;
 }
 
+/* |sum x w + b + residual| <= 255 s_x * sum|w| + |b| + 255 s_r. */
 static double weighted_reach(const oct_quant_plan *plan, int n)
 {
     const bool residual = oct_node_input(&plan->graph->nodes[n], OCT_IN_RESIDUAL) >= 0;
@@ -141,6 +143,7 @@ static double summed_elements(const oct_graph *graph, const oct_node *node)
     return (double)oct_shape_elements(&graph->values[node->in[0]].shape) / (out > 0 ? out : 1);
 }
 
+/* Tables and operators that only move elements compute nothing at run time. */
 double oct_plan_reach(const oct_quant_plan *plan, int n)
 {
     const oct_node *node = &plan->graph->nodes[n];
@@ -177,6 +180,7 @@ static void measure_weights(const oct_quant_plan *plan, int n)
 
 /* ------------------------------------------------------------------------------------------------ scales ---- */
 
+/* Each value on its own, with what calibration saw. */
 static void start_ranges(const oct_quant_plan *plan, shared_range *ranges)
 {
     for (int v = 0; v < plan->values; v++) {
@@ -185,6 +189,7 @@ static void start_ranges(const oct_quant_plan *plan, shared_range *ranges)
     }
 }
 
+/* Values without a u8 form get one too, which nobody looks at. */
 static void set_scales(oct_quant_plan *plan, shared_range *ranges)
 {
     for (int v = 0; v < plan->values; v++) {

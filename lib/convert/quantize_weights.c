@@ -22,6 +22,7 @@
 /* What the runtime accepts as a scale: normal numbers with room above. */
 static bool is_scale(double scale) { return scale >= (double)FLT_MIN && scale <= (double)FLT_MAX / 256; }
 
+/* bias / (x_scale * scale) = 2^24, which a float still holds exactly. */
 static float scale_of_zeros(double bias, double x_scale)
 {
     const double scale = fabs(bias) / (x_scale * 0x1p24);
@@ -41,6 +42,7 @@ static double round_weights(const float *w, int64_t count, float scale, int8_t *
     return sum;
 }
 
+/* Doubling the scale halves the sum, so this ends soon: a few rounds, or when the scale leaves its bounds. */
 bool oct_quantize_channel(const float *w, int64_t count, double bias, double x_scale, int8_t *q, oct_channel_quant *channel)
 {
     double most = 0;
@@ -66,6 +68,7 @@ typedef struct layer {
     double x_scale;
 } layer;
 
+/* Before the node's inputs are connected: in[OCT_IN_X] is still the plan's value, and the weights are still floats. */
 static layer layer_of(const oct_quant_plan *plan, int n)
 {
     const oct_node *node = &plan->graph->nodes[n];
@@ -133,6 +136,7 @@ static oct_status attach(oct_graph *graph, int n, int8_t *q, float *scale, int32
     return OCT_OK;
 }
 
+/* Has been tried before (oct_weights_fit), so the only failure left is memory. */
 oct_status oct_quantize_weights(oct_quant_plan *plan, int n)
 {
     const layer l = layer_of(plan, n);

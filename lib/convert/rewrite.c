@@ -1,3 +1,5 @@
+/* The steps change a graph in place and keep its values' numbers. Arrays of nodes and values move when something is added, so
+ * pointers into them are taken anew after every oct_graph_add_... call; names are blocks of their own and stay where they are. */
 #include "rewrite.h"
 
 #include <stdio.h>
@@ -20,6 +22,7 @@ bool oct_is_graph_input(const oct_graph *graph, int value) { return is_listed(gr
 
 bool oct_is_graph_output(const oct_graph *graph, int value) { return is_listed(graph->outputs, graph->output_count, value); }
 
+/* Shapes and indices (s64) are constants too, but not ones to calculate with here. */
 const float *oct_f32_constant(const oct_graph *graph, int value)
 {
     if (value < 0 || graph->values[value].dtype != OCT_F32)
@@ -27,6 +30,7 @@ const float *oct_f32_constant(const oct_graph *graph, int value)
     return graph->values[value].data;
 }
 
+/* Killed nodes have OCT_OP_NONE and so are never found. */
 oct_node *oct_producer_of(const oct_graph *graph, int value, oct_op op)
 {
     const int n = value < 0 ? -1 : graph->values[value].producer;
@@ -35,6 +39,7 @@ oct_node *oct_producer_of(const oct_graph *graph, int value, oct_op op)
 
 int oct_node_input(const oct_node *node, int i) { return i < node->in_count ? node->in[i] : OCT_NONE; }
 
+/* New places are left out (OCT_NONE), which every operator that has room for them allows. */
 oct_status oct_node_reserve_inputs(oct_node *node, int count)
 {
     if (node->in_count >= count)
@@ -51,6 +56,7 @@ oct_status oct_node_reserve_inputs(oct_node *node, int count)
 
 /* --------------------------------------------------------------------------------------------------- steps ---- */
 
+/* Where an output is replaced, the two values swap names: the output's name then stands on what is the output now. */
 void oct_replace_value(oct_graph *graph, int from, int to, bool *done)
 {
     oct_value *a = &graph->values[from], *b = &graph->values[to];
@@ -73,6 +79,7 @@ void oct_bypass_node(oct_graph *graph, int n, bool *done)
         oct_graph_kill_node(graph, n);
 }
 
+/* Weights may be shared between nodes, or lie in a file that is mapped: then they are copied first. */
 oct_status oct_own_constant(oct_graph *graph, int n, int i, float **data)
 {
     const int v = graph->nodes[n].in[i];
@@ -92,6 +99,7 @@ oct_status oct_own_constant(oct_graph *graph, int n, int i, float **data)
     return OCT_OK;
 }
 
+/* The zeros change nothing; they are there to be added to. */
 oct_status oct_own_bias(oct_graph *graph, int n, float **data)
 {
     oct_node *node = &graph->nodes[n];
@@ -127,6 +135,7 @@ static oct_status split_activation(oct_graph *graph, int n)
     return OCT_OK;
 }
 
+/* The new node is visited next, and passed over, for it has no activation of its own. */
 oct_status oct_split_activations(oct_graph *graph)
 {
     for (int n = 0; n < graph->node_count; n++) {
@@ -139,6 +148,9 @@ oct_status oct_split_activations(oct_graph *graph)
 
 /* -------------------------------------------------------------------------------------------- permutations ---- */
 
+/* With y = transpose(x, p), y.dims[i] = x.dims[p.axis[i]]:
+ *   inverse   x.dims[p.axis[i]] = y.dims[i]                              so inverse.axis[p.axis[i]] = i
+ *   then      z.dims[i] = y.dims[q.axis[i]] = x.dims[p.axis[q.axis[i]]]  for z = transpose(y, q) */
 oct_perm oct_perm_of(const oct_graph *graph, const oct_node *transpose)
 {
     oct_perm p = {.rank = graph->values[transpose->in[0]].shape.rank};
@@ -176,6 +188,7 @@ bool oct_perm_is_identity(const oct_perm *p)
     return true;
 }
 
+/* The axes that matter, those longer than 1, must come in rising order. */
 bool oct_perm_moves_nothing(const oct_perm *p, const oct_shape *shape)
 {
     int last = -1;
@@ -225,6 +238,7 @@ void oct_perm_apply(const oct_perm *p, const oct_shape *shape, const void *in, v
     }
 }
 
+/* At the end of the list, wherever x is computed and read: sweeping sorts. */
 oct_status oct_add_transpose(oct_graph *graph, int x, const oct_perm *p, int *out)
 {
     char name[256];
