@@ -240,5 +240,5 @@ void oct_linear_kernel_name(const oct_linear *linear, char *text, size_t size)
     if (linear->depthwise)
         snprintf(text, size, "depthwise_%s %s", type, linear->depthwise->name);
     else
-        snprintf(text, size, "gemm_%s %s", type, linear->entry->name);
+        snprintf(text, size, "gemm_%s %s", type, oct_panel_at(&linear->packed[0], 0).entry->name);
 }
