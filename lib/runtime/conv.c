@@ -7,8 +7,9 @@
 #include "memory.h"
 #include "status.h"
 
-/* Up to this many channels the taps of a kernel row are merged; above, a tap is long enough by itself to make the copy not worth its while. */
-#define MERGE_CHANNELS 8
+/* Up to this many channels the taps of a kernel row are merged; above, a tap is long enough by itself to make the copy not worth its while. Where
+ * the input is copied anyway, merging costs nothing. */
+enum { MERGE_F32 = 8, MERGE_U8 = 16 };
 
 /* --------------------------------------------------------------------------------------------- preparing ---- */
 
@@ -23,7 +24,9 @@ static void choose_gather(oct_conv *conv)
     conv->taps = s->kernel_h * s->kernel_w;
     conv->k = s->in_c / s->groups;
     conv->staged = conv->widen;
-    if (conv->algo != OCT_ALGO_DIRECT || s->groups != 1 || s->kernel_w == 1 || s->dilation_w != 1 || s->in_c > MERGE_CHANNELS)
+    if (conv->algo != OCT_ALGO_DIRECT || s->groups != 1 || s->kernel_w == 1 || s->dilation_w != 1)
+        return;
+    if (!conv->widen && s->in_c > (conv->elem_bytes == 1 ? MERGE_U8 : MERGE_F32))
         return;
     g->in_w = max_size(s->pad_left + s->in_w, (s->out_w - 1) * s->stride_w + s->kernel_w);
     g->pad_left = 0;
