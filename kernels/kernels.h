@@ -40,7 +40,8 @@ typedef struct oct_epilogue {
     const int32_t *acc_bias;    /* u8s8: where the accumulator starts: bias / (s_x * s_w[c]) - (z_x - a_shift) * sum of the column's
                                    weights; for S16 rows, which hold a - z_x, without that term */
     const float *mult;          /* u8s8: accumulator units -> output units */
-    const void *residual;       /* NULL, or one element (of the output's type) per output element */
+    const void *residual;       /* NULL, or one element (of the output's type) per output element; may be `out` with out_ld: an element is
+                                   read before it is written */
     size_t residual_ld;         /* elements between rows */
     float residual_mult;        /* u8 out */
     int32_t residual_zero;      /* u8 out */

@@ -58,11 +58,12 @@ static bool inputs_intact(const arena *a, const oct_node *node)
 /* After the output is written an input may be gone only if the output took its exact place, element for element. */
 static bool overwriting_is_safe(const arena *a, const oct_node *node)
 {
-    const bool elementwise = node->op == OCT_OP_UNARY || node->op == OCT_OP_BINARY || node->op == OCT_OP_QUANTIZE;
+    const bool all = node->op == OCT_OP_UNARY || node->op == OCT_OP_BINARY || node->op == OCT_OP_QUANTIZE;
+    const bool residual = node->op == OCT_OP_CONV || node->op == OCT_OP_DENSE;
     const int out = node->out[0];
     for (int i = 0; i < node->in_count; i++)
         if (node->in[i] >= 0 && !intact(a, node->in[i]) &&
-            !(elementwise && a->plan->values[node->in[i]].offset == a->plan->values[out].offset &&
+            !((all || (residual && i == OCT_IN_RESIDUAL)) && a->plan->values[node->in[i]].offset == a->plan->values[out].offset &&
               oct_value_bytes(&a->graph->values[node->in[i]]) == oct_value_bytes(&a->graph->values[out])))
             return false;
     return true;

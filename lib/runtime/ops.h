@@ -46,6 +46,7 @@ typedef struct oct_setup {
 typedef enum oct_sharing {
     OCT_SHARE_NOTHING,
     OCT_SHARE_DEAD_INPUT,  /* element by element: an input of the same shape and type may be overwritten if nobody needs it later */
+    OCT_SHARE_RESIDUAL,    /* the residual may be overwritten if nobody needs it later: every element is read just before it is written */
     OCT_SHARE_VIEW         /* the output is the first input under another shape: always the same memory */
 } oct_sharing;
 

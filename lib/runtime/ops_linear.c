@@ -131,5 +131,7 @@ static void run_linear(oct_step *step, oct_pool *pool)
     oct_conv_execute(&state->call, state->kernels, pool);
 }
 
-const oct_runtime_op oct_run_conv = {.op = OCT_OP_CONV, .prepare = prepare_conv, .bind = bind_linear, .run = run_linear};
-const oct_runtime_op oct_run_dense = {.op = OCT_OP_DENSE, .prepare = prepare_dense, .bind = bind_linear, .run = run_linear};
+const oct_runtime_op oct_run_conv = {
+    .op = OCT_OP_CONV, .sharing = OCT_SHARE_RESIDUAL, .prepare = prepare_conv, .bind = bind_linear, .run = run_linear};
+const oct_runtime_op oct_run_dense = {
+    .op = OCT_OP_DENSE, .sharing = OCT_SHARE_RESIDUAL, .prepare = prepare_dense, .bind = bind_linear, .run = run_linear};

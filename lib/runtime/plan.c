@@ -68,17 +68,39 @@ static bool dies_here(const oct_graph *graph, const oct_place *values, int n, in
     return lies_in_arena(graph, root) && values[root].last == n && in->dtype == out->dtype && oct_shape_equal(&in->shape, &out->shape);
 }
 
+/* The input whose place node n's output may take, by position; -1 for none. */
+static int dead_input(const oct_graph *graph, const oct_place *values, int n)
+{
+    const oct_node *node = &graph->nodes[n];
+    for (int i = 0; i < node->in_count; i++)
+        if (node->in[i] >= 0 && dies_here(graph, values, n, node->in[i]))
+            return i;
+    return -1;
+}
+
+/* The same for conv and dense: the residual only, and only if x is not in the same place, for x is read until the end. */
+static int dead_residual(const oct_graph *graph, const oct_place *values, int n)
+{
+    const oct_node *node = &graph->nodes[n];
+    if (node->in_count <= OCT_IN_RESIDUAL || node->in[OCT_IN_RESIDUAL] < 0)
+        return -1;
+    const int residual = node->in[OCT_IN_RESIDUAL];
+    const bool apart = final_root(values, residual) != final_root(values, node->in[OCT_IN_X]);
+    return apart && dies_here(graph, values, n, residual) ? OCT_IN_RESIDUAL : -1;
+}
+
 static void share_dead_inputs(const oct_graph *graph, oct_place *values)
 {
     for (int n = 0; n < graph->node_count; n++) {
         const oct_node *node = &graph->nodes[n];
-        if (oct_runtime_op_of(node->op)->sharing != OCT_SHARE_DEAD_INPUT)
-            continue;
-        for (int i = 0; i < node->in_count; i++)
-            if (node->in[i] >= 0 && dies_here(graph, values, n, node->in[i])) {
-                share(values, node->out[0], node->in[i]);
-                break;
-            }
+        const oct_sharing sharing = oct_runtime_op_of(node->op)->sharing;
+        int input = -1;
+        if (sharing == OCT_SHARE_DEAD_INPUT)
+            input = dead_input(graph, values, n);
+        else if (sharing == OCT_SHARE_RESIDUAL)
+            input = dead_residual(graph, values, n);
+        if (input >= 0)
+            share(values, node->out[0], node->in[input]);
     }
     for (int v = 0; v < graph->value_count; v++)
         values[v].root = final_root(values, v);
