@@ -150,6 +150,49 @@ static oct_status load(void *arg)
     return status;
 }
 
+/* The whole way from a float graph to an int8 one. */
+static oct_status quantize_graph(void *arg)
+{
+    oct_calibration *calibration = NULL;
+    oct_graph *graph = NULL, *quantized = NULL;
+    oct_status status = oct_graph_clone(arg, &graph);
+    if (status == OCT_OK)
+        status = oct_optimize(graph, NULL);
+    if (status == OCT_OK)
+        status = oct_calibration_create(graph, &(oct_options){.isa = test_isa(), .threads = 1}, &calibration);
+    if (status == OCT_OK) {
+        void *input = random_input(graph, 0);
+        status = oct_calibration_add(calibration, (const void *const[]){input});
+        free(input);
+    }
+    if (status == OCT_OK)
+        status = oct_quantize(graph, calibration, NULL, &quantized);
+    if (status != OCT_OK && quantized)
+        test_fail(__FILE__, __LINE__, "a failed oct_quantize left a graph");
+    oct_graph_free(quantized);
+    oct_calibration_free(calibration);
+    oct_graph_free(graph);
+    return status;
+}
+
+/* conv - relu - depthwise - add - pool - dense. */
+static oct_graph *float_network(void)
+{
+    static float weights[8 * 9 * 3 + 10 * 8];
+    oct_graph *g;
+    for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++)
+        weights[i] = test_uniform(-1, 1);
+    if (oct_graph_create(&g) != OCT_OK)
+        return NULL;
+    int x = oct_build_input(g, "x", &(oct_shape){4, {1, 6, 6, 3}});
+    x = oct_build_relu(g, "relu", oct_build_conv(g, "conv", x, &(oct_conv_desc){.out_channels = 8, .kernel = {3, 3}}, weights, NULL));
+    const oct_conv_desc depthwise = {.out_channels = 8, .kernel = {3, 3}, .pad = {1, 1, 1, 1}, .groups = 8};
+    x = oct_build_add(g, "add", x, oct_build_conv(g, "depthwise", x, &depthwise, weights, NULL));
+    x = oct_build_reshape(g, "flat", oct_build_global_average_pool(g, "mean", x), &(oct_shape){2, {1, 8}});
+    oct_build_output(g, "y", oct_build_softmax(g, "softmax", oct_build_dense(g, "dense", x, 10, weights, NULL), 1));
+    return g;
+}
+
 static oct_status plain(void *arg)
 {
     static const int8_t w[6 * 9 * 4];
@@ -182,6 +225,10 @@ static void any_allocation_may_fail(void)
         oct_buffer_free(file.bytes);
         oct_graph_free(graph);
     }
+    oct_graph *network = float_network();
+    CHECK_OK(oct_graph_status(network));
+    fail_each("quantize", quantize_graph, network);
+    oct_graph_free(network);
     fail_each("build", build, NULL);
     fail_each("plain kernels", plain, NULL);
 }
