@@ -1,5 +1,5 @@
-/* alloc_hook.h - counts the library's allocations, and lets one of them fail. All of the library's memory comes from oct_alloc, which asks
- * aligned_alloc; the test binary is linked with --wrap=aligned_alloc. Tests use malloc for themselves. */
+/* alloc_hook.h - counts the library's allocations, and lets one of them fail. All of the library's memory comes from oct_alloc,
+ * which asks aligned_alloc; the test binary is linked with --wrap=aligned_alloc. Tests use malloc for themselves. */
 #ifndef TEST_ALLOC_HOOK_H
 #define TEST_ALLOC_HOOK_H
 

@@ -134,7 +134,8 @@ static double matmul_element(const evaluation *e, int64_t index)
     a.rank -= 2;
     b.rank -= 2;
     y.rank -= 2;
-    const double *ma = raw_in(e, 0) + broadcast_index(&a, &y, matrix) * m * k, *mb = raw_in(e, 1) + broadcast_index(&b, &y, matrix) * k * n;
+    const double *ma = raw_in(e, 0) + broadcast_index(&a, &y, matrix) * m * k,
+                 *mb = raw_in(e, 1) + broadcast_index(&b, &y, matrix) * k * n;
     double sum = 0;
     for (int64_t i = 0; i < k; i++)
         sum += ma[row * k + i] * mb[i * n + column];

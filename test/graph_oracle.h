@@ -1,5 +1,5 @@
-/* graph_oracle.h - what a graph ought to compute: naive, one output element at a time, in double (f32) or exact (u8). Nobody optimises
- * this. It knows the graph language and the definitions in kernels.h, and shares no code with the runtime. */
+/* graph_oracle.h - what a graph ought to compute: naive, one output element at a time, in double (f32) or exact (u8). Nobody
+ * optimises this. It knows the graph language and the definitions in kernels.h, and shares no code with the runtime. */
 #ifndef TEST_GRAPH_ORACLE_H
 #define TEST_GRAPH_ORACLE_H
 

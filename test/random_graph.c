@@ -175,8 +175,17 @@ static void add_pool(oct_graph *g, oct_dtype dtype)
 static void add_unary(oct_graph *g, oct_dtype dtype)
 {
     static const oct_function functions[] = {
-        {OCT_FN_CLAMP, 0, 6}, {OCT_FN_LEAKY_RELU, 0.1f, 0}, {OCT_FN_ELU, 1, 0}, {OCT_FN_SIGMOID, 0, 0}, {OCT_FN_HARD_SIGMOID, 0.2f, 0.5f},
-        {OCT_FN_HARD_SWISH, 0, 0}, {OCT_FN_SWISH, 0, 0}, {OCT_FN_TANH, 0, 0}, {OCT_FN_ERF, 0, 0}, {OCT_FN_GELU, 0, 0}, {OCT_FN_ABS, 0, 0},
+        {OCT_FN_CLAMP, 0, 6},
+        {OCT_FN_LEAKY_RELU, 0.1f, 0},
+        {OCT_FN_ELU, 1, 0},
+        {OCT_FN_SIGMOID, 0, 0},
+        {OCT_FN_HARD_SIGMOID, 0.2f, 0.5f},
+        {OCT_FN_HARD_SWISH, 0, 0},
+        {OCT_FN_SWISH, 0, 0},
+        {OCT_FN_TANH, 0, 0},
+        {OCT_FN_ERF, 0, 0},
+        {OCT_FN_GELU, 0, 0},
+        {OCT_FN_ABS, 0, 0},
         {OCT_FN_NEG, 0, 0},
     };
     const int x = any_value(g, dtype, false);

@@ -4,8 +4,8 @@
 
 #include "graph.h"
 
-/* A valid graph of `nodes` random nodes over one or two inputs (f32, with values in [-1, 1] in mind); every value nobody reads is an output.
- * From test_random; the caller frees it. */
+/* A valid graph of `nodes` random nodes over one or two inputs (f32, with values in [-1, 1] in mind); every value nobody reads is
+ * an output. From test_random; the caller frees it. */
 oct_graph *random_graph(int nodes);
 
 /* Random elements for a graph input. The caller frees them (free). */

@@ -26,7 +26,8 @@ static void runs_allocate_nothing(void)
         oct_session *session;
         oct_graph *graph = random_graph(15);
         CHECK_OK(oct_model_from_graph(graph, &model));
-        CHECK_OK(oct_session_create(model, &(oct_options){.isa = test_isa(), .threads = 1 + round % 3, .profile = round & 1}, &session));
+        CHECK_OK(
+            oct_session_create(model, &(oct_options){.isa = test_isa(), .threads = 1 + round % 3, .profile = round & 1}, &session));
         CHECK(set_inputs(session, graph));
         alloc_reset(0);
         CHECK_OK(oct_run(session));
@@ -56,8 +57,8 @@ static void fail_each(const char *name, scenario *run, void *arg)
             CHECK_MSG(status == OCT_OK, "%s: %s", name, oct_error());
             break;
         }
-        CHECK_MSG(status == OCT_ERR_MEMORY, "%s: allocation %ld failed, but the status was %s: %s", name, n, oct_status_name(status),
-                  oct_error());
+        CHECK_MSG(status == OCT_ERR_MEMORY, "%s: allocation %ld failed, but the status was %s: %s", name, n,
+                  oct_status_name(status), oct_error());
         CHECK_MSG(strstr(oct_error(), "memory") != NULL, "%s: allocation %ld: %s", name, n, oct_error());
     }
     CHECK_MSG(n > 1, "%s: made no allocation", name);
@@ -185,7 +186,8 @@ static oct_graph *float_network(void)
     if (oct_graph_create(&g) != OCT_OK)
         return NULL;
     int x = oct_build_input(g, "x", &(oct_shape){4, {1, 6, 6, 3}});
-    x = oct_build_relu(g, "relu", oct_build_conv(g, "conv", x, &(oct_conv_desc){.out_channels = 8, .kernel = {3, 3}}, weights, NULL));
+    x = oct_build_relu(g, "relu",
+                       oct_build_conv(g, "conv", x, &(oct_conv_desc){.out_channels = 8, .kernel = {3, 3}}, weights, NULL));
     const oct_conv_desc depthwise = {.out_channels = 8, .kernel = {3, 3}, .pad = {1, 1, 1, 1}, .groups = 8};
     x = oct_build_add(g, "add", x, oct_build_conv(g, "depthwise", x, &depthwise, weights, NULL));
     x = oct_build_reshape(g, "flat", oct_build_global_average_pool(g, "mean", x), &(oct_shape){2, {1, 8}});
@@ -199,8 +201,8 @@ static oct_status plain(void *arg)
     static const uint8_t x[5 * 5 * 4];
     static const float scales[6] = {1, 1, 1, 1, 1, 1};
     static uint8_t y[5 * 5 * 6];
-    const oct_convolution_desc desc = {.batch = 1, .in_h = 5, .in_w = 5, .in_c = 4, .out_c = 6, .kernel = {3, 3}, .pad = {1, 1, 1, 1},
-                                       .isa = test_isa()};
+    const oct_convolution_desc desc = {
+        .batch = 1, .in_h = 5, .in_w = 5, .in_c = 4, .out_c = 6, .kernel = {3, 3}, .pad = {1, 1, 1, 1}, .isa = test_isa()};
     const oct_quantization q = {.x_scale = 1, .w_scale = scales, .y_scale = 1};
     oct_weights *weights;
     (void)arg;

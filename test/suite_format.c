@@ -1,4 +1,5 @@
-/* The .oct file as docs/FORMAT.md describes it, read here by other code than the library's; and graphs that survive the way through it. */
+/* The .oct file as docs/FORMAT.md describes it, read here by other code than the library's; and graphs that survive the way
+ * through it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,9 +102,10 @@ static void numbers_are_frozen(void)
 
 static bool same_value(const oct_value *a, const oct_value *b)
 {
-    return !strcmp(a->name, b->name) && a->dtype == b->dtype && oct_shape_equal(&a->shape, &b->shape) && a->producer == b->producer &&
-           (a->dtype != OCT_U8 || (a->scale == b->scale && a->zero_point == b->zero_point)) && !a->data == !b->data &&
-           (!a->data || !memcmp(a->data, b->data, oct_value_bytes(a))) && !a->channel_scale == !b->channel_scale &&
+    return !strcmp(a->name, b->name) && a->dtype == b->dtype && oct_shape_equal(&a->shape, &b->shape) &&
+           a->producer == b->producer && (a->dtype != OCT_U8 || (a->scale == b->scale && a->zero_point == b->zero_point)) &&
+           !a->data == !b->data && (!a->data || !memcmp(a->data, b->data, oct_value_bytes(a))) &&
+           !a->channel_scale == !b->channel_scale &&
            (!a->channel_scale || !memcmp(a->channel_scale, b->channel_scale, (size_t)a->shape.dims[0] * sizeof(float)));
 }
 
@@ -155,7 +157,8 @@ static void graphs_come_back_as_they_were(void)
         CHECK_OK(oct_graph_from_model(model, &back));
         CHECK_MSG(same_graph(graph, back), "round %d: another graph came back", round);
         CHECK_OK(oct_save_memory(back, &second, &second_size));
-        CHECK_MSG(first_size == second_size && !memcmp(first, second, first_size), "round %d: another file for the same graph", round);
+        CHECK_MSG(first_size == second_size && !memcmp(first, second, first_size), "round %d: another file for the same graph",
+                  round);
         oct_buffer_free(first);
         oct_buffer_free(second);
         oct_graph_free(graph);

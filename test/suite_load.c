@@ -1,4 +1,5 @@
-/* Hostile files: flipped, cut, lengthened, and forged with a correct checksum. Each must be refused with one line, or be safe to run. */
+/* Hostile files: flipped, cut, lengthened, and forged with a correct checksum. Each must be refused with one line, or be safe to
+ * run. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,8 +89,10 @@ static void correct_checksum(unsigned char *bytes, size_t size)
 
 static uint32_t nasty_word(void)
 {
-    static const uint32_t words[] = {0, 1, 2, 3, 4, 7, 8, 63, 64, 65, 127, 255, 256, 65535, 65536, 65537, 0x7ffffffe, 0x7fffffff, 0x80000000,
-                                     0xffffffff, 0xfffffffe, 0x7f800000, 0xff800000, 0x7fc00000, 0x00000001, 0x3f800000, 0x00800000};
+    static const uint32_t words[] = {0,          1,          2,          3,          4,          7,          8,
+                                     63,         64,         65,         127,        255,        256,        65535,
+                                     65536,      65537,      0x7ffffffe, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffe,
+                                     0x7f800000, 0xff800000, 0x7fc00000, 0x00000001, 0x3f800000, 0x00800000};
     return test_below(4) ? words[test_below((uint32_t)TEST_COUNT(words))] : (uint32_t)test_random();
 }
 

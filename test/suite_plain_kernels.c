@@ -53,7 +53,8 @@ static void product(const char *isa, size_t m, size_t n, size_t k)
     const size_t ldx = k + test_below(5), ldy = n + test_below(5);
     const float *b = test_below(2) ? bias : NULL;
     const oct_matrix_desc desc = {.n = n, .k = k, .isa = isa, .bias = b};
-    oct_quantization q = {.x_scale = 0.01f, .x_zero = (int32_t)test_below(256), .w_scale = scales, .y_zero = (int32_t)test_below(256)};
+    oct_quantization q = {
+        .x_scale = 0.01f, .x_zero = (int32_t)test_below(256), .w_scale = scales, .y_zero = (int32_t)test_below(256)};
     oct_weights *weights;
     char what[64];
     snprintf(what, sizeof what, "%zu x %zu x %zu", m, n, k);
@@ -96,7 +97,8 @@ static void each_isa(void (*run)(const char *isa))
 
 static void products_of(const char *isa)
 {
-    static const size_t sizes[][3] = {{1, 1, 1}, {1, 40, 33}, {7, 64, 20}, {13, 17, 65}, {3, 5, 128}, {50, 9, 4}, {300, 3, 7}, {20, 100, 31}};
+    static const size_t sizes[][3] = {{1, 1, 1},   {1, 40, 33}, {7, 64, 20}, {13, 17, 65},
+                                      {3, 5, 128}, {50, 9, 4},  {300, 3, 7}, {20, 100, 31}};
     for (int i = 0; i < TEST_COUNT(sizes) && !test_failed(); i++)
         product(isa, sizes[i][0], sizes[i][1], sizes[i][2]);
     for (int i = 0; i < 20 && !test_failed(); i++)
@@ -149,7 +151,8 @@ static void convolution(const char *isa)
 {
     oct_convolution_desc d = {.batch = 1 + test_below(2), .in_h = 1 + test_below(9), .in_w = 1 + test_below(9), .isa = isa,
                               .bias = test_below(2) ? bias : NULL};
-    oct_quantization q = {.x_scale = 0.01f, .x_zero = (int32_t)test_below(256), .w_scale = scales, .y_zero = (int32_t)test_below(256)};
+    oct_quantization q = {
+        .x_scale = 0.01f, .x_zero = (int32_t)test_below(256), .w_scale = scales, .y_zero = (int32_t)test_below(256)};
     size_t out_h, out_w;
     oct_weights *weights;
     d.groups = test_below(2) ? 0 : 1 + test_below(6);

@@ -1,4 +1,5 @@
-/* The memory plan, replayed: every step writes its marks into a model of the arena, and every step must find its inputs' marks untouched. */
+/* The memory plan, replayed: every step writes its marks into a model of the arena, and every step must find its inputs' marks
+ * untouched. */
 #include "plan.h"
 
 #include <stdlib.h>
@@ -180,7 +181,8 @@ static int inception(oct_graph *g, int x)
         const int a = conv(g, x, 16, 1, 1, 1);
         const int b = conv(g, conv(g, x, 24, 1, 1, 1), 32, 3, 1, 1);
         const int c = conv(g, conv(g, conv(g, x, 8, 1, 1, 1), 16, 3, 1, 1), 16, 3, 1, 1);
-        const int d = conv(g, oct_build_average_pool(g, "pool", x, &(oct_pool_desc){.kernel = {3, 3}, .pad = {1, 1, 1, 1}}), 16, 1, 1, 1);
+        const int d =
+            conv(g, oct_build_average_pool(g, "pool", x, &(oct_pool_desc){.kernel = {3, 3}, .pad = {1, 1, 1, 1}}), 16, 1, 1, 1);
         x = oct_build_concat(g, "concat", (int[]){a, b, c, d}, 4, 3);
     }
     return x;
@@ -211,8 +213,8 @@ static void arenas_are_near_the_bound(void)
         CHECK_OK(oct_session_create(model, &(oct_options){.isa = test_isa(), .threads = 1}, &session));
         CHECK_OK(oct_session_describe(session, &info));
         CHECK(info.arena_bound > 0 && info.arena_bytes >= info.arena_bound);
-        CHECK_MSG((double)info.arena_bytes <= 1.10 * (double)info.arena_bound, "network %d: an arena of %zu bytes for a bound of %zu", i,
-                  info.arena_bytes, info.arena_bound);
+        CHECK_MSG((double)info.arena_bytes <= 1.10 * (double)info.arena_bound,
+                  "network %d: an arena of %zu bytes for a bound of %zu", i, info.arena_bytes, info.arena_bound);
         oct_session_free(session);
         oct_model_free(model);
         oct_graph_free(graph);

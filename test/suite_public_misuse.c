@@ -1,4 +1,5 @@
-/* Every call of octet.h, and the saving calls, used wrongly: a status, one sentence that says what is wrong, NULL out pointers, no crash. */
+/* Every call of octet.h, and the saving calls, used wrongly: a status, one sentence that says what is wrong, NULL out pointers,
+ * no crash. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,7 +165,8 @@ static void saving(void)
 
 static void names_of_numbers(void)
 {
-    CHECK(!strcmp(oct_status_name(OCT_OK), "ok") && !strcmp(oct_dtype_name((oct_dtype)99), "?") && oct_dtype_size((oct_dtype)0) == 0);
+    CHECK(!strcmp(oct_status_name(OCT_OK), "ok") && !strcmp(oct_dtype_name((oct_dtype)99), "?") &&
+          oct_dtype_size((oct_dtype)0) == 0);
     CHECK(oct_status_name((oct_status)1234) != NULL && oct_error() != NULL && !strcmp(oct_version(), OCT_VERSION));
 }
 

@@ -1,4 +1,5 @@
-/* Sessions: every operator against a naive oracle on every instruction set, and what a session promises about threads, time and memory. */
+/* Sessions: every operator against a naive oracle on every instruction set, and what a session promises about threads, time and
+ * memory. */
 #include "session.h"
 
 #include <stdlib.h>
@@ -39,13 +40,16 @@ static void fail_at(const judge *j, int value, int64_t at, const void *data)
     const oct_value *x = &j->oracle.graph->values[node->in[0]];
     const double got = v->dtype == OCT_U8 ? ((const uint8_t *)data)[at] : (double)((const float *)data)[at];
     char in[OCT_SHAPE_TEXT], out[OCT_SHAPE_TEXT];
-    test_fail(__FILE__, __LINE__, "isa %s: node %s (operator %d, activation %d, %d inputs), %s %s -> %s %s: element %lld is %.9g, not %.9g", j->isa,
-              node->name, (int)node->op, node->act.fn, node->in_count, oct_dtype_name(x->dtype), oct_shape_text(&x->shape, in, sizeof in),
-              oct_dtype_name(v->dtype), oct_shape_text(&v->shape, out, sizeof out), (long long)at, got, j->oracle.raw[value][at]);
+    test_fail(__FILE__, __LINE__,
+              "isa %s: node %s (operator %d, activation %d, %d inputs), %s %s -> %s %s: element %lld is %.9g, not %.9g", j->isa,
+              node->name, (int)node->op, node->act.fn, node->in_count, oct_dtype_name(x->dtype),
+              oct_shape_text(&x->shape, in, sizeof in), oct_dtype_name(v->dtype), oct_shape_text(&v->shape, out, sizeof out),
+              (long long)at, got, j->oracle.raw[value][at]);
 }
 
-/* An f32 difference that is rounding only may flip a u8 step where a float layer is quantized: from there on the graphs differ by right. So each
- * value is judged by what the session itself computed before: the oracle takes over the session's elements once they have been judged. */
+/* An f32 difference that is rounding only may flip a u8 step where a float layer is quantized: from there on the graphs differ by
+ * right. So each value is judged by what the session itself computed before: the oracle takes over the session's elements once
+ * they have been judged. */
 static void observe(void *arg, int value, const void *data)
 {
     judge *j = arg;
@@ -169,7 +173,8 @@ static void int8_is_the_same_everywhere(void)
 {
     size_t bytes, other_bytes;
     oct_graph *graph = quantized_network();
-    void *input = random_input(graph, 0), *expected = outputs_of(graph, &(oct_options){.isa = "scalar", .threads = 1}, &input, &bytes);
+    void *input = random_input(graph, 0),
+         *expected = outputs_of(graph, &(oct_options){.isa = "scalar", .threads = 1}, &input, &bytes);
     for (size_t i = 0; i < oct_isa_count() && !test_failed(); i++) {
         oct_isa_info isa;
         CHECK_OK(oct_isa(i, &isa));
@@ -280,7 +285,8 @@ static void outputs_may_be_anything(void)
     const float x[6] = {1, 2, 3, 4, 5, 6}, c[2] = {7, 8};
     float y[6];
     CHECK_OK(oct_graph_create(&graph));
-    const int in = oct_build_input(graph, "x", &(oct_shape){2, {2, 3}}), constant = oct_build_constant(graph, "c", &(oct_shape){1, {2}}, c);
+    const int in = oct_build_input(graph, "x", &(oct_shape){2, {2, 3}}),
+              constant = oct_build_constant(graph, "c", &(oct_shape){1, {2}}, c);
     const int view = oct_build_reshape(graph, "view", in, &(oct_shape){1, {6}});
     const int constant_view = oct_build_reshape(graph, "constant view", constant, &(oct_shape){2, {2, 1}});
     const int outputs[] = {in, constant, view, constant_view, oct_build_relu(graph, "relu", view), in};
@@ -310,7 +316,8 @@ static void constants_alone_can_be_computed(void)
     float y[2];
     CHECK_OK(oct_graph_create(&graph));
     const int a = oct_build_constant(graph, "a", &(oct_shape){1, {2}}, (float[]){2, 3});
-    oct_build_output(graph, "y", oct_build_mul(graph, "mul", a, oct_build_constant(graph, "b", &(oct_shape){0, {0}}, (float[]){5})));
+    oct_build_output(graph, "y",
+                     oct_build_mul(graph, "mul", a, oct_build_constant(graph, "b", &(oct_shape){0, {0}}, (float[]){5})));
     CHECK_OK(oct_model_from_graph(graph, &model));
     CHECK_OK(oct_session_create(model, &(oct_options){.isa = test_isa(), .threads = 1}, &session));
     CHECK_OK(oct_run(session));

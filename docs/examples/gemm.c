@@ -78,7 +78,8 @@ int main(void)
     float most = 0;
     for (int i = 0; i < M * N; i++)
         most = fmaxf(most, fabsf(y_f32[i] - y_int8[i]));
-    printf("y[0] is %.4f in f32 and %.4f in int8; the largest difference of %d elements is %.4f\n", y_f32[0], y_int8[0], M * N, most);
+    printf("y[0] is %.4f in f32 and %.4f in int8; the largest difference of %d elements is %.4f\n", y_f32[0], y_int8[0], M * N,
+           most);
     if (!(most > 0 && most < K * 2.01f / 254.0f)) {
         fprintf(stderr, "that is more than rounding can explain\n");
         return 1;

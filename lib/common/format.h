@@ -1,4 +1,5 @@
-/* format.h - the .oct file, as load.c (runtime) and save.c (convert) agree on it. docs/FORMAT.md is the specification; this is its C.
+/* format.h - the .oct file, as load.c (runtime) and save.c (convert) agree on it. docs/FORMAT.md is the specification; this is
+ * its C.
  *
  *     | header 64 B | strings | values | nodes | lists | (zeros up to 64) | data: constants, each 64-byte aligned |
  *

@@ -1,4 +1,5 @@
-/* Writing a .oct file: the mirror of lib/runtime/load.c, section by section. First everything is measured, then one block is filled. */
+/* Writing a .oct file: the mirror of lib/runtime/load.c, section by section. First everything is measured, then one block is
+ * filled. */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@ static uint32_t attr_words(const oct_node *node)
     return words;
 }
 
+/* With padding, as put_data writes it. */
 static uint64_t data_bytes(const oct_value *value)
 {
     uint64_t bytes = value->data ? oct_align_up(oct_value_bytes(value)) : 0;
@@ -39,6 +41,7 @@ static uint64_t data_bytes(const oct_value *value)
     return bytes;
 }
 
+/* Sizes are sums of what is in memory already, so 64 bits cannot overflow; the 32-bit fields of the header can. */
 static oct_status measure(const oct_graph *graph, writer *w)
 {
     uint64_t data = 0;
@@ -97,6 +100,7 @@ static uint64_t put_data(writer *w, const void *data, size_t bytes)
     return offset;
 }
 
+/* Fields that do not apply stay zero, as the whole block was: load.c insists on that. */
 static void put_value(writer *w, const oct_value *value, uint8_t *record)
 {
     put_name(w, value->name);
@@ -129,6 +133,7 @@ static void put_attrs(writer *w, const oct_node *node)
         }
 }
 
+/* Lists are written in the order in which load.c takes them. */
 static void put_node(writer *w, const oct_node *node, uint8_t *record)
 {
     put_name(w, node->name);
@@ -144,6 +149,7 @@ static void put_node(writer *w, const oct_node *node, uint8_t *record)
     put_attrs(w, node);
 }
 
+/* Last, because the checksum covers all the rest. */
 static void put_header(writer *w, const oct_graph *graph)
 {
     uint8_t *h = w->bytes;
@@ -162,6 +168,7 @@ static void put_header(writer *w, const oct_graph *graph)
     oct_put64(h + OCT_HEADER_CHECKSUM, oct_checksum(h + after, (size_t)w->size - after, head));
 }
 
+/* Only a graph that would load again is saved: the checks are those of oct_model_wrap. */
 static oct_status write_graph(const oct_graph *graph, writer *w)
 {
     if (!oct_little_endian())
@@ -202,6 +209,7 @@ oct_status oct_save_memory(const oct_graph *graph, void **bytes, size_t *size)
 
 void oct_buffer_free(void *bytes) { oct_free(bytes); }
 
+/* A full disk may show in fwrite or not before fclose. A file that is not whole is removed. */
 static oct_status write_file(const char *path, const void *bytes, size_t size)
 {
     FILE *file = fopen(path, "wb");
@@ -257,6 +265,7 @@ oct_status oct_save(const oct_graph *graph, const char *path)
     return status;
 }
 
+/* A copy too, for a graph may be changed and a model may not. */
 oct_status oct_model_from_graph(const oct_graph *graph, oct_model **model)
 {
     oct_graph *copy;
@@ -269,6 +278,7 @@ oct_status oct_model_from_graph(const oct_graph *graph, oct_model **model)
     return oct_model_wrap(copy, model);
 }
 
+/* A deep copy: the model's constants may be a mapped file, which must not be written to. */
 oct_status oct_graph_from_model(const oct_model *model, oct_graph **graph)
 {
     if (graph)

@@ -6,6 +6,7 @@
 #include "operators.h"
 #include "status.h"
 
+/* A NaN becomes lo, as in the kernels: x > lo is false. */
 static float clamp(float x, float lo, float hi)
 {
     x = x > lo ? x : lo;
@@ -18,6 +19,7 @@ static void clamp_all(float lo, float hi, size_t n, const float *in, float *out)
         out[i] = clamp(in[i], lo, hi);
 }
 
+/* A selection, not a branch: half of all activations are negative, and a predictor would guess them wrong. */
 static void leaky_relu_all(float alpha, size_t n, const float *in, float *out)
 {
     for (size_t i = 0; i < n; i++)
@@ -30,18 +32,21 @@ static void hard_sigmoid_all(float alpha, float beta, size_t n, const float *in,
         out[i] = clamp(alpha * in[i] + beta, 0.0f, 1.0f);
 }
 
+/* As oct_function_eval has it, division and all, so that both round alike. */
 static void hard_swish_all(size_t n, const float *in, float *out)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = in[i] * clamp(in[i] / 6.0f + 0.5f, 0.0f, 1.0f);
 }
 
+/* The functions of libm cost more than the call by which they are reached. */
 static void any_all(const oct_function *f, size_t n, const float *in, float *out)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = oct_function_eval(f, in[i]);
 }
 
+/* The switch stands outside the loops: inside, it would keep them scalar. */
 void oct_activate(const oct_function *f, size_t n, const float *in, float *out)
 {
     switch (f->fn) {
@@ -62,6 +67,8 @@ static uint8_t quantized_bound(float x, float scale, int32_t zero)
     return q > 0 ? q < 255 ? (uint8_t)q : 255 : 0;
 }
 
+/* What a u8 result cannot hold is clamped in real numbers too: the f32 kernels clamp before they convert to integers, and a
+ * conversion of what exceeds 32 bits has no defined result. */
 oct_status oct_bounds_of(const oct_function *act, bool u8, float scale, int32_t zero, oct_bounds *bounds)
 {
     *bounds = (oct_bounds){.lo = -INFINITY, .hi = INFINITY, .qhi = 255};

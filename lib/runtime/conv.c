@@ -7,8 +7,8 @@
 #include "memory.h"
 #include "status.h"
 
-/* Up to this many channels the taps of a kernel row are merged; above, a tap is long enough by itself to make the copy not worth its while. Where
- * the input is copied anyway, merging costs nothing. */
+/* Up to this many channels the taps of a kernel row are merged; above, a tap is long enough by itself to make the copy not worth
+ * its while. Where the input is copied anyway, merging costs nothing. */
 enum { MERGE_F32 = 8, MERGE_U8 = 16 };
 
 /* --------------------------------------------------------------------------------------------- preparing ---- */
@@ -36,6 +36,8 @@ static void choose_gather(oct_conv *conv)
     conv->staged |= g->in_w != s->in_w || s->pad_left > 0;
 }
 
+/* One padded tap: the real number 0, which is the zero point for u8 rows and 0 for all others. Row pointers of padded positions
+ * lead here, and the loops recognise padding by this address. */
 static oct_status make_padding(oct_conv *conv, oct_keeper *keeper)
 {
     const size_t count = max_size(conv->k, conv->shape.in_c);
@@ -70,8 +72,8 @@ oct_status oct_conv_prepare(const oct_conv_shape *shape, const oct_linear_desc *
     conv->elem_bytes = !desc->u8 ? sizeof(float) : conv->widen ? sizeof(int16_t) : sizeof(uint8_t);
     choose_gather(conv);
     if (conv->taps > SIZE_MAX / sizeof(void *) / conv->rows)
-        return oct_fail(OCT_ERR_MEMORY, "%zu output pixels with %zu kernel positions each need more pointers than there is memory", conv->rows,
-                        conv->taps);
+        return oct_fail(OCT_ERR_MEMORY, "%zu output pixels with %zu kernel positions each need more pointers than there is memory",
+                        conv->rows, conv->taps);
     full.taps = conv->taps;
     full.k = conv->k;
     OCT_TRY(oct_linear_pack(&full, keeper, &conv->linear));
@@ -83,8 +85,10 @@ oct_status oct_conv_prepare(const oct_conv_shape *shape, const oct_linear_desc *
     return make_padding(conv, keeper);
 }
 
+/* Elements of one input row as it lies in scratch memory. */
 static size_t staged_row(const oct_conv *conv) { return conv->gather.in_w * conv->gather.in_c; }
 
+/* Depthwise kernels want some lines of buffer per thread; the others want the staged input, which all threads share. */
 size_t oct_conv_scratch(const oct_conv *conv, int threads)
 {
     const oct_conv_shape *g = &conv->gather;
@@ -93,6 +97,7 @@ size_t oct_conv_scratch(const oct_conv *conv, int threads)
     return conv->staged ? g->batch * g->in_h * staged_row(conv) * conv->elem_bytes : 0;
 }
 
+/* Pointers into the staged copy where there is one: it always lies at the same place, so this is done once, not once per run. */
 void oct_conv_connect(const oct_conv_call *call)
 {
     const oct_conv *conv = call->conv;
@@ -102,12 +107,14 @@ void oct_conv_connect(const oct_conv_call *call)
 
 const char *oct_conv_algo_name(const oct_conv *conv)
 {
-    static const char *const names[] = {[OCT_ALGO_MATRIX] = "matrix", [OCT_ALGO_DIRECT] = "direct", [OCT_ALGO_DEPTHWISE] = "depthwise"};
+    static const char *const names[] = {
+        [OCT_ALGO_MATRIX] = "matrix", [OCT_ALGO_DIRECT] = "direct", [OCT_ALGO_DEPTHWISE] = "depthwise"};
     return names[conv->algo];
 }
 
 /* --------------------------------------------------------------------------------------------- executing ---- */
 
+/* What the workers of one call share. */
 typedef struct work {
     const oct_conv_call *call;
     const oct_kernels *kernels;
@@ -192,6 +199,8 @@ static void depthwise(void *arg, size_t begin, size_t end, int thread)
     }
 }
 
+/* Staging and products are two phases with a join between them: a row pointer may lead to any staged row. The times only decide how
+ * finely the work is cut (grain.h). */
 void oct_conv_execute(const oct_conv_call *call, const oct_kernels *kernels, oct_pool *pool)
 {
     const oct_conv *conv = call->conv;

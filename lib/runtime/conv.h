@@ -7,8 +7,8 @@
  *
  * Before direct and matrix the input may have to be staged, that is copied to scratch memory in another form:
  *   widen       u8 to s16 minus the zero point, where the ISA's kernels multiply s16
- *   border      with its left and right padding written out. Then the kernel_w taps of one kernel row are neighbours in memory, and are
- *               taken as one tap of kernel_w * in_c elements:
+ *   border      with its left and right padding written out. Then the kernel_w taps of one kernel row are neighbours in
+ *               memory, and are taken as one tap of kernel_w * in_c elements:
  *
  *                   . . x x x x . .      in_c = 3: three taps of 3 elements -> one tap of 9, which fills the kernels' groups of 4
  *                   |-----|              better and costs a third of the pointers. Worth while for few channels only.

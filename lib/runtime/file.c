@@ -12,6 +12,7 @@
 #include "memory.h"
 #include "status.h"
 
+/* The two ways in which bytes may have come, as oct_file.release. */
 static void unmap(void *bytes, size_t size) { munmap(bytes, size); }
 
 static void free_copy(void *bytes, size_t size)
@@ -20,6 +21,7 @@ static void free_copy(void *bytes, size_t size)
     oct_free(bytes);
 }
 
+/* An aligned copy: constants are used where they lie. */
 oct_status oct_file_copy(const void *bytes, size_t size, oct_file *file)
 {
     *file = (oct_file){.bytes = oct_memdup(bytes, size), .size = size, .release = free_copy};
@@ -48,6 +50,7 @@ static oct_status read_all(int descriptor, const char *path, size_t size, oct_fi
     return OCT_OK;
 }
 
+/* A folder can be opened but not read, a device may never end: only regular files. An empty file cannot be mapped. */
 static oct_status open_descriptor(int descriptor, const char *path, oct_file *file)
 {
     struct stat facts;
@@ -65,6 +68,7 @@ static oct_status open_descriptor(int descriptor, const char *path, oct_file *fi
     return OCT_OK;
 }
 
+/* The mapping outlives the descriptor (POSIX mmap), so that is closed at once. */
 oct_status oct_file_open(const char *path, oct_file *file)
 {
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC);

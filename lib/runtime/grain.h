@@ -1,5 +1,5 @@
-/* grain.h - how much work makes a piece worth handing to a thread. The estimates only decide how work is cut, never what it gives; they are
- * taken from one core of a current x86 server, where a slower ISA merely gets longer pieces. */
+/* grain.h - how much work makes a piece worth handing to a thread. The estimates only decide how work is cut, never what it
+ * gives; they are taken from one core of a current x86 server, where a slower ISA merely gets longer pieces. */
 #ifndef OCT_GRAIN_H
 #define OCT_GRAIN_H
 

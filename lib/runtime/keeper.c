@@ -2,6 +2,7 @@
 
 #include "memory.h"
 
+/* The list grows first: a block that could not be noted down would be lost. */
 void *oct_keep(oct_keeper *keeper, size_t count, size_t size)
 {
     if (keeper->count == keeper->room) {
@@ -20,6 +21,7 @@ void *oct_keep(oct_keeper *keeper, size_t count, size_t size)
     return block;
 }
 
+/* Leaves an empty keeper, so that releasing twice is harmless. */
 void oct_keeper_release(oct_keeper *keeper)
 {
     for (size_t i = 0; i < keeper->count; i++)

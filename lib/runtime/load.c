@@ -1,8 +1,8 @@
 /* Reading a .oct file: every byte is hostile until it has been checked. docs/FORMAT.md describes the file byte by byte.
  *
- * The order of things inside every section is fixed, so the reader walks each section with one cursor and never follows an offset it has
- * not computed itself: names and list words are taken one after another, and the offsets of constants must be those that the walk
- * gives. Overlaps and holes are thereby impossible, not merely detected. */
+ * The order of things inside every section is fixed, so the reader walks each section with one cursor and never follows an offset
+ * it has not computed itself: names and list words are taken one after another, and the offsets of constants must be those that
+ * the walk gives. Overlaps and holes are thereby impossible, not merely detected. */
 #include <limits.h>
 #include <math.h>
 #include <string.h>
@@ -24,6 +24,8 @@ typedef struct reader {
 
 /* ---------------------------------------------------------------------------------------------- header ---- */
 
+/* In this order, so that a file of another kind, or of a newer version, or half a file, is called what it is rather than damaged.
+ * */
 static oct_status check_identity(const reader *r)
 {
     if (r->size < OCT_HEADER_BYTES)
@@ -37,11 +39,13 @@ static oct_status check_identity(const reader *r)
         return oct_fail(OCT_ERR_FORMAT, "byte 8: file version 0 does not exist");
     const uint64_t size = oct_get64(r->bytes + OCT_HEADER_FILE_SIZE);
     if (size != r->size)
-        return oct_fail(OCT_ERR_FORMAT, "byte 16: the file says it has %llu bytes, but there are %llu (cut short, or not copied whole)",
+        return oct_fail(OCT_ERR_FORMAT,
+                        "byte 16: the file says it has %llu bytes, but there are %llu (cut short, or not copied whole)",
                         (unsigned long long)size, (unsigned long long)r->size);
     return OCT_OK;
 }
 
+/* Over everything but the sum itself. It catches accidents; the rest of this file is there for malice. */
 static oct_status check_sum(const reader *r)
 {
     const size_t after = OCT_HEADER_CHECKSUM + 8;
@@ -89,6 +93,7 @@ static oct_status find_sections(reader *r)
 
 /* ---------------------------------------------------------------------------------------------- pieces ---- */
 
+/* Padding could smuggle data past a reader, and would make two files of one graph differ. */
 static oct_status check_zeros(const reader *r, uint64_t begin, uint64_t end)
 {
     for (uint64_t i = begin; i < end; i++)
@@ -97,6 +102,7 @@ static oct_status check_zeros(const reader *r, uint64_t begin, uint64_t end)
     return OCT_OK;
 }
 
+/* Names follow one another; the last one must end inside the section too. */
 static oct_status take_name(reader *r, char **name)
 {
     const uint8_t *from = r->bytes + r->next_name;
@@ -113,13 +119,14 @@ static oct_status take_words(reader *r, uint32_t count, const char *what, const 
 {
     const uint64_t left = (r->lists + (uint64_t)r->word_count * 4 - r->next_word) / 4;
     if (count > left)
-        return oct_fail(OCT_ERR_FORMAT, "byte %llu: %u words for %s, but the lists have %llu left", (unsigned long long)r->next_word,
-                        count, what, (unsigned long long)left);
+        return oct_fail(OCT_ERR_FORMAT, "byte %llu: %u words for %s, but the lists have %llu left",
+                        (unsigned long long)r->next_word, count, what, (unsigned long long)left);
     *words = r->bytes + r->next_word;
     r->next_word += (uint64_t)count * 4;
     return OCT_OK;
 }
 
+/* The count is checked against the section before a byte is allocated for it. */
 static oct_status take_ints(reader *r, uint32_t count, const char *what, int **list)
 {
     const uint8_t *words = NULL;
@@ -150,6 +157,7 @@ static oct_status take_data(reader *r, uint64_t offset, uint64_t bytes, const ui
 
 /* ---------------------------------------------------------------------------------------------- values ---- */
 
+/* Dimensions are unsigned in the file; what does not fit int64_t is refused before it becomes one. */
 static oct_status read_shape(const uint8_t *record, oct_shape *shape)
 {
     const uint32_t rank = oct_get32(record + OCT_VALUE_RANK);
@@ -167,6 +175,7 @@ static oct_status read_shape(const uint8_t *record, oct_shape *shape)
     return OCT_OK;
 }
 
+/* Scales are copied, because a graph owns them; weights, which are large, are borrowed. */
 static oct_status read_scales(reader *r, const uint8_t *record, oct_value *value)
 {
     const uint8_t *data;
@@ -181,6 +190,7 @@ static oct_status read_scales(reader *r, const uint8_t *record, oct_value *value
     return value->channel_scale ? OCT_OK : oct_fail_memory(count * sizeof(float));
 }
 
+/* Offset 0 is the header, so it can stand for "no constant". */
 static oct_status read_constant(reader *r, const uint8_t *record, oct_value *value)
 {
     const uint8_t *data;
@@ -197,6 +207,7 @@ static oct_status read_constant(reader *r, const uint8_t *record, oct_value *val
     return OCT_OK;
 }
 
+/* Fields that mean nothing for a type must be zero: a file has one way to say a thing. */
 static oct_status read_value(reader *r, uint32_t index, oct_value *value)
 {
     const uint8_t *record = r->bytes + r->values + (uint64_t)index * OCT_VALUE_BYTES;
@@ -213,6 +224,7 @@ static oct_status read_value(reader *r, uint32_t index, oct_value *value)
     return read_scales(r, record, value);
 }
 
+/* The value count is set at once, so that on failure oct_graph_free releases what has been read so far: all else is zero. */
 static oct_status read_values(reader *r, oct_graph *graph)
 {
     graph->values = oct_alloc(r->value_count, sizeof *graph->values);
@@ -256,10 +268,12 @@ static oct_status read_attrs(reader *r, uint32_t count, oct_node *node)
     return OCT_OK;
 }
 
+/* A node claims its output; two nodes that claim the same are caught here, a wrong order by oct_graph_check. */
 static oct_status read_node(reader *r, uint32_t index, oct_graph *graph)
 {
     const uint8_t *record = r->bytes + r->nodes + (uint64_t)index * OCT_NODE_BYTES;
-    const uint32_t op = oct_get32(record + OCT_NODE_OP), in = oct_get32(record + OCT_NODE_IN), out = oct_get32(record + OCT_NODE_OUT);
+    const uint32_t op = oct_get32(record + OCT_NODE_OP), in = oct_get32(record + OCT_NODE_IN),
+                   out = oct_get32(record + OCT_NODE_OUT);
     oct_node *node = &graph->nodes[index];
     if (op >= OCT_OP_COUNT || !oct_operator_of((oct_op)op))
         return oct_fail(OCT_ERR_FORMAT, "unknown operator %u", op);
@@ -306,6 +320,7 @@ static oct_status read_nodes(reader *r, oct_graph *graph)
 
 /* ----------------------------------------------------------------------------------------- whole files ---- */
 
+/* Everything that concerns bytes. All cursors must arrive at the ends of their sections. */
 static oct_status read_graph(const oct_file *file, oct_graph *graph)
 {
     reader r = {.bytes = file->bytes, .size = file->size};
@@ -321,6 +336,8 @@ static oct_status read_graph(const oct_file *file, oct_graph *graph)
                : oct_fail(OCT_ERR_FORMAT, "byte %llu: names or list words that belong to nothing", (unsigned long long)r.next_word);
 }
 
+/* oct_model_wrap_bytes checks what a graph means: order, shapes, types, numbers. It takes the graph over, but the bytes only on
+ * success. */
 static oct_status load(const oct_file *file, oct_model **model)
 {
     oct_graph *graph;

@@ -20,6 +20,7 @@ oct_status oct_model_wrap(oct_graph *graph, oct_model **model)
     return oct_model_wrap_bytes(graph, NULL, 0, NULL, model);
 }
 
+/* The only door: whatever runs has passed these two checks, whether it came from a file, a builder or the optimiser. */
 oct_status oct_model_wrap_bytes(oct_graph *graph, void *bytes, size_t size, void (*release)(void *bytes, size_t size),
                                 oct_model **model)
 {
@@ -51,6 +52,8 @@ oct_model *oct_model_hold(const oct_model *model)
     return held;
 }
 
+/* Release before, acquire at the last: whoever frees sees all that the others did with it. The graph goes before the bytes it
+ * borrows from. */
 void oct_model_free(oct_model *model)
 {
     if (!model || atomic_fetch_sub_explicit(&model->holders, 1, memory_order_acq_rel) != 1)
@@ -66,6 +69,7 @@ void oct_model_free(oct_model *model)
 size_t oct_model_input_count(const oct_model *model) { return model ? (size_t)model->graph->input_count : 0; }
 size_t oct_model_output_count(const oct_model *model) { return model ? (size_t)model->graph->output_count : 0; }
 
+/* Scale and zero point are shown for u8 only; other types may have leftovers there. */
 static oct_tensor_info describe(const oct_value *value)
 {
     oct_tensor_info info = {.name = value->name, .dtype = value->dtype, .shape = value->shape};
@@ -106,6 +110,7 @@ oct_status oct_model_output(const oct_model *model, size_t index, oct_tensor_inf
 
 size_t oct_model_layer_count(const oct_model *model) { return model ? (size_t)model->graph->node_count : 0; }
 
+/* Layers are called by what they compute: "add", not "binary". */
 static const char *const binary_names[OCT_BINARY_COUNT] = {
     [OCT_BINARY_ADD] = "add", [OCT_BINARY_MUL] = "mul", [OCT_BINARY_SUB] = "sub", [OCT_BINARY_DIV] = "div",
     [OCT_BINARY_MIN] = "min", [OCT_BINARY_MAX] = "max", [OCT_BINARY_POW] = "pow",
@@ -120,6 +125,7 @@ static const char *op_name(const oct_node *node)
     return oct_operator_of(node->op)->name;
 }
 
+/* Precision is a property of values (graph.h); this is how people speak of it. */
 static const char *precision(oct_dtype in, oct_dtype out)
 {
     if (in == OCT_U8)
@@ -129,6 +135,7 @@ static const char *precision(oct_dtype in, oct_dtype out)
     return oct_dtype_name(out);
 }
 
+/* As stored in the file, so s8 weights come with their scales. */
 static size_t constant_bytes(const oct_graph *graph, const oct_node *node)
 {
     size_t bytes = 0;

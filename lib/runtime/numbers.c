@@ -1,5 +1,6 @@
-/* The numbers of a graph, checked once when it becomes a model, so that no kernel ever meets one it has no answer for. Shapes, types and
- * the order of nodes are oct_graph_check's; sums that could leave 32 bits are found when the weights are packed (prepack.c). */
+/* The numbers of a graph, checked once when it becomes a model, so that no kernel ever meets one it has no answer for. Shapes,
+ * types and the order of nodes are oct_graph_check's; sums that could leave 32 bits are found when the weights are packed
+ * (prepack.c). */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 /* 1 / scale and 255 * scale must be finite too. */
 static bool good_scale(float scale) { return scale >= FLT_MIN && scale <= FLT_MAX / 256; }
 
+/* -128 has no counterpart: kernels that multiply in s8 pairs, or turn the sign of a weight, rely on its absence. */
 static oct_status check_weights(const oct_value *value)
 {
     const int8_t *w = value->data;
@@ -31,6 +33,7 @@ static oct_status check_weights(const oct_value *value)
     return OCT_OK;
 }
 
+/* Empty tensors are refused so that no loop, no kernel and no division has to think of them. */
 static oct_status check_value(const oct_value *value)
 {
     const int64_t elements = oct_shape_elements(&value->shape);
@@ -48,6 +51,7 @@ static oct_status check_value(const oct_value *value)
     return value->channel_scale ? check_weights(value) : OCT_OK;
 }
 
+/* NaN parameters would make max and min depend on the order of their operands, and so on the ISA. */
 static oct_status check_function(const oct_function *f)
 {
     if (isnan(f->alpha) || isnan(f->beta))
@@ -57,6 +61,7 @@ static oct_status check_function(const oct_function *f)
     return OCT_OK;
 }
 
+/* Attributes in their integer ranges are oct_operator_infer's business; what is left are the floats. */
 static oct_status check_node(const oct_node *node)
 {
     if (node->act.fn < OCT_FN_NONE || node->act.fn >= OCT_FN_COUNT)
@@ -69,6 +74,7 @@ static oct_status check_node(const oct_node *node)
     return OCT_OK;
 }
 
+/* The sentence names the value or the node. */
 oct_status oct_check_numbers(const oct_graph *graph)
 {
     for (int v = 0; v < graph->value_count; v++)

@@ -45,9 +45,9 @@ typedef struct oct_setup {
 /* Whether the output may lie in an input's memory. */
 typedef enum oct_sharing {
     OCT_SHARE_NOTHING,
-    OCT_SHARE_DEAD_INPUT,  /* element by element: an input of the same shape and type may be overwritten if nobody needs it later */
-    OCT_SHARE_RESIDUAL,    /* the residual may be overwritten if nobody needs it later: every element is read just before it is written */
-    OCT_SHARE_VIEW         /* the output is the first input under another shape: always the same memory */
+    OCT_SHARE_DEAD_INPUT, /* element by element: any input of the same shape and type that nobody needs later */
+    OCT_SHARE_RESIDUAL,   /* conv, dense: the residual, likewise; each of its elements is read just before it is overwritten */
+    OCT_SHARE_VIEW        /* the output is the first input under another shape: always the same memory */
 } oct_sharing;
 
 struct oct_runtime_op {

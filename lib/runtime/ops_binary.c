@@ -1,7 +1,7 @@
 /* Two inputs, element by element, with numpy broadcasting.
  *
- * Dimensions are merged as long as both inputs walk through them evenly; what is left has an inner dimension (columns), one above it (rows)
- * and perhaps outer ones, over which the kernel is called again and again:
+ * Dimensions are merged as long as both inputs walk through them evenly; what is left has an inner dimension (columns), one above
+ * it (rows) and perhaps outer ones, over which the kernel is called again and again:
  *
  *   [N, H, W, C] + [C]            ->  rows N*H*W, columns C        b_stride 0, b_step 1
  *   [N, H, W, C] * [N, 1, 1, C]   ->  outer N, rows H*W, columns C
@@ -45,6 +45,8 @@ static void strides_of(const oct_shape *in, const oct_shape *out, size_t *stride
     }
 }
 
+/* Two neighbouring dimensions are one for an input if the outer stride is the inner one times the inner size, or if both are
+ * repeated (0). */
 static walk merge(const oct_shape *a, const oct_shape *b, const oct_shape *out)
 {
     walk w = {0};
@@ -69,6 +71,7 @@ static walk merge(const oct_shape *a, const oct_shape *b, const oct_shape *out)
     return w;
 }
 
+/* The innermost two of what is left go into the job, the rest into the odometer. */
 static void set_walk(binary_state *s, const walk *w)
 {
     const int inner = w->rank - 1, row = w->rank - 2;
@@ -109,10 +112,12 @@ static oct_status set_numbers(const oct_setup *setup, const oct_step *step, bina
 }
 
 static const oct_binary_kind kinds[OCT_BINARY_COUNT] = {
-    [OCT_BINARY_ADD] = OCT_KIND_ADD, [OCT_BINARY_MUL] = OCT_KIND_MUL, [OCT_BINARY_SUB] = OCT_KIND_SUB, [OCT_BINARY_DIV] = OCT_KIND_DIV,
-    [OCT_BINARY_MIN] = OCT_KIND_MIN, [OCT_BINARY_MAX] = OCT_KIND_MAX, [OCT_BINARY_POW] = OCT_KIND_POW,
+    [OCT_BINARY_ADD] = OCT_KIND_ADD, [OCT_BINARY_MUL] = OCT_KIND_MUL, [OCT_BINARY_SUB] = OCT_KIND_SUB,
+    [OCT_BINARY_DIV] = OCT_KIND_DIV, [OCT_BINARY_MIN] = OCT_KIND_MIN, [OCT_BINARY_MAX] = OCT_KIND_MAX,
+    [OCT_BINARY_POW] = OCT_KIND_POW,
 };
 
+/* A single row - the usual case of equal shapes - would leave nothing to share out, so it is cut by columns. */
 static oct_status prepare_binary(const oct_setup *setup, oct_step *step)
 {
     oct_status status;
@@ -136,12 +141,15 @@ static oct_status prepare_binary(const oct_setup *setup, oct_step *step)
     step->algo = "elementwise";
     snprintf(step->kernel, sizeof step->kernel, "binary_%s %s", u8 ? "u8" : "f32", setup->kernels->isa);
     const size_t elements = (size_t)oct_shape_elements(&out->shape), rows = elements / s->job.cols;
-    const double time = kind == OCT_KIND_POW ? oct_function_time((double)elements) : oct_move_time((double)(3 * elements * s->elem));
+    const double time =
+        kind == OCT_KIND_POW ? oct_function_time((double)elements) : oct_move_time((double)(3 * elements * s->elem));
     s->one_row = rows == 1;
     oct_step_share(step, s->one_row ? (elements + BLOCK - 1) / BLOCK : rows, time);
     return OCT_OK;
 }
 
+/* Addresses in elements from the beginning of each operand. An activation that is no clamp runs over the block while it is in L1.
+ * */
 static void run_job(const binary_state *s, oct_binary_job *job, const oct_step *step, size_t a, size_t b, size_t out)
 {
     job->a = (const uint8_t *)step->in[0] + a * s->elem;
@@ -176,6 +184,7 @@ static void work_rows(const oct_step *step, const binary_state *s, size_t outer,
     run_job(s, &job, step, a, b, (outer * s->rows + row) * job.cols);
 }
 
+/* Units are rows over all outer indices; a piece may begin and end in the middle of one. */
 static void work_binary(void *arg, size_t begin, size_t end, int thread)
 {
     const oct_step *step = arg;

@@ -5,6 +5,7 @@
 #include "ops_table.h"
 #include "status.h"
 
+/* The keeper is needed once more by bind, for the row pointers. */
 typedef struct linear_state {
     oct_conv conv;
     oct_conv_call call;
@@ -14,6 +15,7 @@ typedef struct linear_state {
 
 static size_t size_of(int64_t number) { return (size_t)number; }
 
+/* Bottom and right padding follow from the sizes, which oct_graph_check has compared with the attributes. */
 static oct_conv_shape conv_shape(const oct_setup *setup, const oct_step *step)
 {
     const oct_conv_attrs *a = &step->node->attrs.conv;
@@ -34,11 +36,25 @@ static oct_conv_shape dense_shape(const oct_setup *setup, const oct_step *step)
     const oct_shape *x = &oct_input_of(setup, step, 0)->shape, *w = &oct_input_of(setup, step, OCT_IN_W)->shape;
     const size_t pixels = size_of(oct_shape_product(x, 0, x->rank - 1));
     return (oct_conv_shape){
-        .batch = 1, .in_h = 1, .in_w = pixels, .in_c = size_of(w->dims[1]), .out_h = 1, .out_w = pixels, .out_c = size_of(w->dims[0]),
-        .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1, .groups = 1,
+        .batch = 1,
+        .in_h = 1,
+        .in_w = pixels,
+        .in_c = size_of(w->dims[1]),
+        .out_h = 1,
+        .out_w = pixels,
+        .out_c = size_of(w->dims[0]),
+        .kernel_h = 1,
+        .kernel_w = 1,
+        .stride_h = 1,
+        .stride_w = 1,
+        .dilation_h = 1,
+        .dilation_w = 1,
+        .groups = 1,
     };
 }
 
+/* What the graph language allows but the epilogue does not: the residual is read with the output's element type. Weights must be
+ * known, because they are packed when the session is created. */
 static oct_status check_types(const oct_setup *setup, const oct_step *step)
 {
     const oct_dtype out = oct_output_of(setup, step)->dtype;
@@ -54,6 +70,7 @@ static oct_status check_types(const oct_setup *setup, const oct_step *step)
     return OCT_OK;
 }
 
+/* The bias is s32 in units of the products with u8 input, and f32 otherwise (operators.c checks that). */
 static oct_linear_desc describe(const oct_setup *setup, const oct_step *step)
 {
     const oct_value *x = oct_input_of(setup, step, 0), *w = oct_input_of(setup, step, OCT_IN_W), *y = oct_output_of(setup, step);
@@ -78,6 +95,7 @@ static oct_linear_desc describe(const oct_setup *setup, const oct_step *step)
     return desc;
 }
 
+/* Everything but addresses. A failure inside names the output channel; the session adds the node. */
 static oct_status prepare_linear(const oct_setup *setup, oct_step *step, const oct_conv_shape *shape)
 {
     oct_status status;
@@ -108,6 +126,7 @@ static oct_status prepare_dense(const oct_setup *setup, oct_step *step)
     return prepare_linear(setup, step, &shape);
 }
 
+/* Row pointers are built once: neither input nor scratch memory ever moves during a session. */
 static oct_status bind_linear(oct_step *step)
 {
     linear_state *state = step->state;

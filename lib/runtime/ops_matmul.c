@@ -1,4 +1,5 @@
-/* a [.., M, K] times b [.., K, N], both computed by the network. b is packed anew in every run, which costs K*N against M*K*N products:
+/* a [.., M, K] times b [.., K, N], both computed by the network. b is packed anew in every run, which costs K*N against M*K*N
+ * products:
  *
  *   for each matrix of b:   b --turn--> b^T [N, K] --pack--> panels      then all rows of a that go with it
  *

@@ -8,7 +8,8 @@
 #include "status.h"
 
 /* ----------------------------------------------------------------------------------------------- concat ----
- * Along axis a the output is, for every index before a, one run of bytes from each input after the other. A unit is one such run. */
+ * Along axis a the output is, for every index before a, one run of bytes from each input after the other. A unit is one such run.
+ * */
 
 typedef struct concat_part {
     size_t bytes, offset;          /* of a run, and where it begins in the output's run */
@@ -24,6 +25,7 @@ typedef struct concat_state {
     concat_part *parts;
 } concat_state;
 
+/* Inputs with the output's own scale are copied; the quantizer tries to make that the rule. */
 static oct_status prepare_part(const oct_value *in, const oct_value *out, concat_part *part)
 {
     if (in->dtype != out->dtype)
@@ -33,6 +35,7 @@ static oct_status prepare_part(const oct_value *in, const oct_value *out, concat
     return part->rescale ? oct_scale_ratio((double)in->scale, (double)out->scale, 1, &part->mult) : OCT_OK;
 }
 
+/* The parts of a run: where each input begins in it, and whether it must be rescaled on the way. */
 static oct_status prepare_concat(const oct_setup *setup, oct_step *step)
 {
     oct_status status;
@@ -79,6 +82,7 @@ const oct_runtime_op oct_run_concat = {.op = OCT_OP_CONCAT, .prepare = prepare_c
 
 /* ---------------------------------------------------------------------------------------------- reshape ---- */
 
+/* No work at all: the plan gives the output its input's memory (OCT_SHARE_VIEW). */
 static oct_status prepare_reshape(const oct_setup *setup, oct_step *step)
 {
     step->algo = "none";
@@ -88,8 +92,9 @@ static oct_status prepare_reshape(const oct_setup *setup, oct_step *step)
 const oct_runtime_op oct_run_reshape = {.op = OCT_OP_RESHAPE, .sharing = OCT_SHARE_VIEW, .prepare = prepare_reshape};
 
 /* -------------------------------------------------------------------------------------------- transpose ----
- * Output dimensions are merged where the input walks through them evenly. Then either the innermost output dimension is innermost in
- * the input too, and runs are copied; or it is not, and together with the dimension that is ("across") it forms a matrix to be turned:
+ * Output dimensions are merged where the input walks through them evenly. Then either the innermost output dimension is innermost
+ * in the input too, and runs are copied; or it is not, and together with the dimension that is ("across") it forms a matrix to be
+ * turned:
  *
  *        in:  [.. along ..][.. across]      rows = along, cols = across           NHWC -> NCHW: along = HW, across = C
  *        out: [.. across ..][.. along]
@@ -110,7 +115,8 @@ typedef struct axis {
     size_t size, in, out;    /* strides in elements */
 } axis;
 
-/* The output's dimensions, merged, outermost first. */
+/* The output's dimensions, merged, outermost first. Those of size 1 are left out: they would stand between axes that are
+ * neighbours in memory. A scalar becomes one axis of size 1. */
 static int merge_axes(const oct_shape *x, const int32_t *perm, axis *axes)
 {
     size_t strides[OCT_MAX_RANK], step = 1;
@@ -140,6 +146,7 @@ static int merge_axes(const oct_shape *x, const int32_t *perm, axis *axes)
     return count;
 }
 
+/* For element sizes that no kernel has: s64 constants. */
 static void turn_any(size_t elem, size_t rows, size_t cols, const uint8_t *in, size_t in_ld, uint8_t *out, size_t out_ld)
 {
     for (size_t r = 0; r < rows; r++)
@@ -147,6 +154,7 @@ static void turn_any(size_t elem, size_t rows, size_t cols, const uint8_t *in, s
             memcpy(out + (c * out_ld + r) * elem, in + (r * in_ld + c) * elem, elem);
 }
 
+/* Exactly one axis has stride 1 in the input: merging has kept it, and only once. */
 static void set_axes(transpose_state *s, const axis *axes, int count)
 {
     const axis *last = &axes[count - 1];
@@ -168,6 +176,7 @@ static void set_axes(transpose_state *s, const axis *axes, int count)
     }
 }
 
+/* The strides jump about in memory, hence the factor in the estimated time. */
 static oct_status prepare_transpose(const oct_setup *setup, oct_step *step)
 {
     oct_status status;
@@ -190,6 +199,7 @@ static oct_status prepare_transpose(const oct_setup *setup, oct_step *step)
     return OCT_OK;
 }
 
+/* The odometer gives both offsets at once; the strip then is a matrix with leading dimensions on both sides. */
 static void transpose_unit(const oct_step *step, const transpose_state *s, size_t unit)
 {
     size_t in = 0, out = 0, index = unit / s->strips;

@@ -36,6 +36,7 @@ static int64_t reflect(int64_t i, int64_t size)
     return i < size ? i : period - i;
 }
 
+/* Negative padding crops: then every index is inside, from another starting point. */
 static int64_t padded_index(int64_t i, int64_t size, int32_t mode)
 {
     if (i >= 0 && i < size)
@@ -47,6 +48,7 @@ static int64_t padded_index(int64_t i, int64_t size, int32_t mode)
     return OUTSIDE;
 }
 
+/* Where output index i of an axis comes from, in the input. */
 static int64_t index_of(const oct_node *node, int axis, int64_t i, int64_t size)
 {
     if (node->op == OCT_OP_SLICE)
@@ -71,6 +73,7 @@ static oct_status set_fill(const oct_node *node, const oct_value *in, uint8_t *f
     return OCT_OK;
 }
 
+/* Nearly every pad and slice has one long run in its last axis; the loops for single elements see to the rest. */
 static void find_run(pick_state *s, const int64_t *map)
 {
     size_t begin = 0;
@@ -85,6 +88,7 @@ static void find_run(pick_state *s, const int64_t *map)
     }
 }
 
+/* The maps cost a few numbers per axis, not per element. They are checked here once, so that the rows need no bounds. */
 static oct_status make_maps(const oct_setup *setup, const oct_step *step, pick_state *s)
 {
     oct_status status;
@@ -111,6 +115,7 @@ static oct_status make_maps(const oct_setup *setup, const oct_step *step, pick_s
     return OCT_OK;
 }
 
+/* Types other than u8 and f32 may pass through as well: elements are only moved. */
 static oct_status prepare_pick(const oct_setup *setup, oct_step *step)
 {
     oct_status status;
@@ -143,6 +148,7 @@ static const uint8_t *source_row(const pick_state *s, const uint8_t *in, size_t 
     return in + offset * s->elem;
 }
 
+/* One by one: borders, and steps other than 1. */
 static void pick_elements(const pick_state *s, const uint8_t *in, uint8_t *out, size_t begin, size_t end)
 {
     for (size_t i = begin; i < end; i++) {
@@ -151,6 +157,7 @@ static void pick_elements(const pick_state *s, const uint8_t *in, uint8_t *out, 
     }
 }
 
+/* Left border, run, right border. A row outside the input is all border. */
 static void pick_row(const pick_state *s, const uint8_t *in, uint8_t *out)
 {
     if (s->rank == 0) {

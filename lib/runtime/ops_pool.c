@@ -22,17 +22,31 @@ typedef struct pool_state {
 
 static size_t size_of(int64_t number) { return (size_t)number; }
 
+/* The same numbers under the kernels' names. */
 static oct_pool_window window_of(const oct_pool_attrs *a, const oct_shape *x, const oct_shape *y)
 {
     return (oct_pool_window){
-        .batch = size_of(x->dims[0]), .in_h = size_of(x->dims[1]), .in_w = size_of(x->dims[2]), .c = size_of(x->dims[3]),
-        .out_h = size_of(y->dims[1]), .out_w = size_of(y->dims[2]), .kernel_h = size_of(a->kernel[0]), .kernel_w = size_of(a->kernel[1]),
-        .stride_h = size_of(a->stride[0]), .stride_w = size_of(a->stride[1]), .dilation_h = size_of(a->dilation[0]),
-        .dilation_w = size_of(a->dilation[1]), .pad_top = size_of(a->pad[0]), .pad_left = size_of(a->pad[1]),
-        .pad_bottom = size_of(a->pad[2]), .pad_right = size_of(a->pad[3]), .count_include_pad = a->count_include_pad != 0,
+        .batch = size_of(x->dims[0]),
+        .in_h = size_of(x->dims[1]),
+        .in_w = size_of(x->dims[2]),
+        .c = size_of(x->dims[3]),
+        .out_h = size_of(y->dims[1]),
+        .out_w = size_of(y->dims[2]),
+        .kernel_h = size_of(a->kernel[0]),
+        .kernel_w = size_of(a->kernel[1]),
+        .stride_h = size_of(a->stride[0]),
+        .stride_w = size_of(a->stride[1]),
+        .dilation_h = size_of(a->dilation[0]),
+        .dilation_w = size_of(a->dilation[1]),
+        .pad_top = size_of(a->pad[0]),
+        .pad_left = size_of(a->pad[1]),
+        .pad_bottom = size_of(a->pad[2]),
+        .pad_right = size_of(a->pad[3]),
+        .count_include_pad = a->count_include_pad != 0,
     };
 }
 
+/* An average may change its scale and take a clamp; a maximum is one of its inputs, so it needs neither. */
 static oct_status set_average(const oct_setup *setup, const oct_step *step, pool_state *s)
 {
     oct_status status;
@@ -57,6 +71,8 @@ static oct_status set_average(const oct_setup *setup, const oct_step *step, pool
     return oct_scale_ratio((double)in->scale, (double)out->scale, taps, &args->scale_ratio);
 }
 
+/* The estimate: each input byte comes through memory once, and each tap costs a quarter of that, for it comes from L1. The window
+ * is limited here because the sums of a u8 average must fit 32 bits. */
 static oct_status prepare_pool(const oct_setup *setup, oct_step *step, bool average)
 {
     oct_status status;
@@ -77,13 +93,15 @@ static oct_status prepare_pool(const oct_setup *setup, oct_step *step, bool aver
     snprintf(step->kernel, sizeof step->kernel, "%s_pool_%s %s", average ? "average" : "max", s->args.u8 ? "u8" : "f32",
              setup->kernels->isa);
     const double reads = (double)oct_value_bytes(out) * a->kernel[0] * a->kernel[1];
-    oct_step_share(step, s->args.window.batch * s->args.window.out_h, oct_move_time(reads) * 0.25 + oct_move_time((double)oct_value_bytes(in)));
+    oct_step_share(step, s->args.window.batch * s->args.window.out_h,
+                   oct_move_time(reads) * 0.25 + oct_move_time((double)oct_value_bytes(in)));
     return OCT_OK;
 }
 
 static oct_status prepare_max(const oct_setup *setup, oct_step *step) { return prepare_pool(setup, step, false); }
 static oct_status prepare_average(const oct_setup *setup, oct_step *step) { return prepare_pool(setup, step, true); }
 
+/* Addresses live in the arguments, not in the step, because the loops belong to the kernels. */
 static oct_status bind_pool(oct_step *step)
 {
     pool_state *s = step->state;
@@ -92,6 +110,7 @@ static oct_status bind_pool(oct_step *step)
     return OCT_OK;
 }
 
+/* Pointers and divisors of a row are rebuilt in each run: kept, they would take 8 bytes for every tap of every pixel. */
 static void work_pool(void *arg, size_t begin, size_t end, int thread)
 {
     const oct_step *step = arg;

@@ -1,7 +1,7 @@
 /* Reductions over any axes.
  *
- * Means over the middle axes of an N x taps x C array - the global average pool that ends nearly every network - go through the average
- * pooling kernel. All others are plain loops: `kept` output elements, each over `taken` input elements.
+ * Means over the middle axes of an N x taps x C array - the global average pool that ends nearly every network - go through the
+ * average pooling kernel. All others are plain loops: `kept` output elements, each over `taken` input elements.
  *
  *   u8 mean:      q = clamp(rne((float)(sum - n * z_in) * (s_in / s_out / n)) + z_out)      as average_pool_u8
  *   u8 sum:       the same without / n
@@ -35,6 +35,7 @@ typedef struct reduce_state {
 
 /* ----------------------------------------------------------------------------------------------- prepare ---- */
 
+/* Two odometers: one over what is kept, which numbers the outputs, one over what is taken away. */
 static void split_axes(const oct_shape *x, int32_t axes, reduce_state *s)
 {
     size_t stride = 1, strides[OCT_MAX_RANK];
@@ -69,6 +70,7 @@ static bool is_pool(const oct_shape *x, int32_t axes, reduce_state *s)
     return true;
 }
 
+/* mult folds the division of a mean and the change of scale into one multiplication, rounded once. */
 static oct_status set_numbers(const oct_value *in, const oct_value *out, reduce_state *s)
 {
     const double count = s->fn == OCT_REDUCE_MEAN ? (double)s->taken_count : 1;
@@ -82,6 +84,7 @@ static oct_status set_numbers(const oct_value *in, const oct_value *out, reduce_
     return oct_scale_ratio((double)in->scale / count, (double)out->scale, (double)s->taken_count, &s->mult);
 }
 
+/* The loops compute an offset for every element with divisions, hence the factor in the estimated time. */
 static oct_status prepare_reduce(const oct_setup *setup, oct_step *step)
 {
     oct_status status;
@@ -107,6 +110,7 @@ static oct_status prepare_reduce(const oct_setup *setup, oct_step *step)
     return OCT_OK;
 }
 
+/* A pixel of the pool is a whole N here, and its taps are all rows of it, one after the other. */
 static oct_status bind_reduce(oct_step *step)
 {
     reduce_state *s = step->state;
@@ -126,6 +130,7 @@ static oct_status bind_reduce(oct_step *step)
 
 /* --------------------------------------------------------------------------------------------------- run ---- */
 
+/* Pixels [begin, end): a session of batch 1 has a single one. */
 static void work_pool(const oct_step *step, const reduce_state *s, size_t begin, size_t end)
 {
     oct_pool_job job = {.pixels = end - begin, .taps = s->taken_count, .c = s->channels, .out_ld = s->channels};
@@ -151,6 +156,7 @@ static size_t offset_of(int rank, const size_t *sizes, const size_t *strides, si
     return offset;
 }
 
+/* In double, so that a long sum is as good as the pooling kernel's and does not depend on how long it is. */
 static float reduce_f32(const reduce_state *s, const float *in)
 {
     double sum = 0;
@@ -166,6 +172,7 @@ static float reduce_f32(const reduce_state *s, const float *in)
     return (float)(s->fn == OCT_REDUCE_MEAN ? sum / (double)s->taken_count : sum);
 }
 
+/* |sum| <= 255 * taken_count < 2^31 (set_numbers). The product stays below 2^30 (oct_scale_ratio), so rounding is safe. */
 static uint8_t reduce_u8(const reduce_state *s, const uint8_t *in)
 {
     int32_t sum = -(int32_t)s->taken_count * s->in_zero, extreme = in[0];

@@ -14,6 +14,7 @@ typedef struct softmax_state {
     bool log;
 } softmax_state;
 
+/* Only an axis that is not the last one needs a line of scratch memory per thread. */
 static oct_status prepare_softmax(const oct_setup *setup, oct_step *step)
 {
     oct_status status;
@@ -52,6 +53,7 @@ static void log_softmax(size_t n, const float *in, float *out)
         out[i] = in[i] - most - shift;
 }
 
+/* `count` contiguous lines. */
 static void lines(const softmax_state *s, size_t count, const float *in, float *out)
 {
     if (!s->log)
@@ -72,6 +74,7 @@ static void strided_line(const softmax_state *s, const float *in, float *out, si
         out[first + i * s->inner] = line[i];
 }
 
+/* Lines are numbered by what lies outside and inside the axis. */
 static void work_softmax(void *arg, size_t begin, size_t end, int thread)
 {
     const oct_step *step = arg;

@@ -5,6 +5,7 @@
 #include "operators.h"
 #include "status.h"
 
+/* By operator number. oct_graph_check lets no node through that is not in here. */
 static const oct_runtime_op *const table[OCT_OP_COUNT] = {
     [OCT_OP_CONV] = &oct_run_conv,
     [OCT_OP_DENSE] = &oct_run_dense,
@@ -33,6 +34,7 @@ void *oct_step_keep(const oct_setup *setup, size_t count, size_t size, oct_statu
     return block;
 }
 
+/* oct_graph_check knows what the language allows; this is what there is code for. */
 oct_status oct_same_type(const oct_setup *setup, const oct_step *step)
 {
     const oct_dtype in = oct_input_of(setup, step, 0)->dtype, out = oct_output_of(setup, step)->dtype;
@@ -42,6 +44,7 @@ oct_status oct_same_type(const oct_setup *setup, const oct_step *step)
                     oct_dtype_name(in));
 }
 
+/* Equal bit by bit: a quantizer that means "the same" copies the numbers. */
 oct_status oct_same_scale(const oct_setup *setup, const oct_step *step)
 {
     const oct_value *in = oct_input_of(setup, step, 0), *out = oct_output_of(setup, step);

@@ -21,7 +21,9 @@ typedef struct unary_state {
     int32_t in_zero, out_zero;
 } unary_state;
 
-static oct_status make_state(const oct_setup *setup, oct_step *step, const char *kernel, double nanoseconds_each, unary_state **state)
+/* What the three operators of this file share: a state, and blocks of elements as units. */
+static oct_status make_state(const oct_setup *setup, oct_step *step, const char *kernel, double nanoseconds_each,
+                             unary_state **state)
 {
     oct_status status;
     *state = oct_step_keep(setup, 1, sizeof **state, &status);
@@ -48,7 +50,8 @@ static size_t block_range(const unary_state *s, size_t begin, size_t end, size_t
 
 /* ----------------------------------------------------------------------------------------------- unary ---- */
 
-/* The definition of a function on u8:  q' = clamp(rne(f(s_in * (q - z_in)) / s_out) + z_out, 0, 255), a NaN gives 0. The quotient is taken in double. */
+/* The definition of a function on u8:  q' = clamp(rne(f(s_in * (q - z_in)) / s_out) + z_out, 0, 255), a NaN gives 0. The quotient
+ * is taken in double. */
 static void fill_table(const oct_function *f, const oct_value *in, const oct_value *out, uint8_t table[256])
 {
     for (int q = 0; q < 256; q++) {
@@ -58,6 +61,7 @@ static void fill_table(const oct_function *f, const oct_value *in, const oct_val
     }
 }
 
+/* On u8 every function is a table, so none is dearer than another. */
 static oct_status prepare_unary(const oct_setup *setup, oct_step *step)
 {
     unary_state *s;
@@ -65,7 +69,11 @@ static oct_status prepare_unary(const oct_setup *setup, oct_step *step)
     const oct_function *f = &step->node->attrs.unary;
     const bool cheap = in->dtype == OCT_U8 || f->fn == OCT_FN_CLAMP || f->fn == OCT_FN_LEAKY_RELU || f->fn == OCT_FN_HARD_SWISH;
     OCT_TRY(oct_same_type(setup, step));
-    OCT_TRY(make_state(setup, step, in->dtype == OCT_U8 ? "lut_u8" : f->fn == OCT_FN_CLAMP ? "clamp_f32" : NULL, cheap ? 0.5 : 4, &s));
+    OCT_TRY(make_state(setup, step,
+                       in->dtype == OCT_U8     ? "lut_u8"
+                       : f->fn == OCT_FN_CLAMP ? "clamp_f32"
+                                               : NULL,
+                       cheap ? 0.5 : 4, &s));
     if (in->dtype == OCT_U8)
         fill_table(f, in, out, s->table);
     step->algo = in->dtype == OCT_U8 ? "table" : "elementwise";
@@ -97,6 +105,7 @@ const oct_runtime_op oct_run_unary = {
 
 /* --------------------------------------------------------------------------------- quantize, dequantize ---- */
 
+/* From f32 the kernel multiplies by 1 / scale, rounded once; from u8 by the ratio of the scales. */
 static oct_status prepare_quantize(const oct_setup *setup, oct_step *step)
 {
     unary_state *s;
@@ -110,6 +119,7 @@ static oct_status prepare_quantize(const oct_setup *setup, oct_step *step)
     return in->dtype == OCT_U8 ? oct_scale_ratio((double)in->scale, (double)out->scale, 1, &s->scale) : OCT_OK;
 }
 
+/* The input's type decides; the output is u8 in both cases. */
 static void work_quantize(void *arg, size_t begin, size_t end, int thread)
 {
     const oct_step *step = arg;
@@ -127,6 +137,7 @@ static void work_quantize(void *arg, size_t begin, size_t end, int thread)
 const oct_runtime_op oct_run_quantize = {
     .op = OCT_OP_QUANTIZE, .sharing = OCT_SHARE_DEAD_INPUT, .prepare = prepare_quantize, .work = work_quantize};
 
+/* The quantizer rarely leaves one: conv and dense dequantize in their epilogue. */
 static oct_status prepare_dequantize(const oct_setup *setup, oct_step *step)
 {
     unary_state *s;

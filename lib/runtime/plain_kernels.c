@@ -1,5 +1,5 @@
-/* octet_kernels.h: matrix products and convolutions on plain arrays. The same packing (prepack.h) and the same ways (conv.h) as a session's,
- * with the caller's arrays instead of a plan. */
+/* octet_kernels.h: matrix products and convolutions on plain arrays. The same packing (prepack.h) and the same ways (conv.h) as a
+ * session's, with the caller's arrays instead of a plan. */
 #include "octet_kernels.h"
 
 #include <float.h>
@@ -11,6 +11,7 @@
 #include "operators.h"
 #include "status.h"
 
+/* One of two: a matrix has `linear`, a convolution has `conv` (and linear.u8 for the check of the call). */
 struct oct_weights {
     oct_keeper keeper;
     const oct_kernels *kernels;
@@ -34,6 +35,7 @@ void oct_weights_free(oct_weights *weights)
 
 static bool good_scale(float scale) { return scale >= FLT_MIN && scale <= FLT_MAX / 256; }
 
+/* Weights, biases and sums are judged by oct_linear_pack; this is the rest, named as the caller named it. */
 static oct_status check_quantization(const oct_quantization *q, size_t columns)
 {
     if (!q->w_scale)
@@ -46,10 +48,12 @@ static oct_status check_quantization(const oct_quantization *q, size_t columns)
         return oct_fail(OCT_ERR_ARGUMENT, "zero points %d and %d; they lie in 0..255", q->x_zero, q->y_zero);
     for (size_t c = 0; c < columns; c++)
         if (!good_scale(q->w_scale[c]))
-            return oct_fail(OCT_ERR_ARGUMENT, "column %zu: w_scale is %g; it must be positive and normal", c, (double)q->w_scale[c]);
+            return oct_fail(OCT_ERR_ARGUMENT, "column %zu: w_scale is %g; it must be positive and normal", c,
+                            (double)q->w_scale[c]);
     return OCT_OK;
 }
 
+/* y_scale 0 stands for f32 output. No activation, no residual: those belong to networks. */
 static oct_linear_desc describe(const oct_kernels *kernels, const void *w, const float *bias, const oct_quantization *q)
 {
     oct_linear_desc desc = {.kernels = kernels, .weights = w, .bias = bias, .groups = 1};
@@ -105,6 +109,7 @@ static oct_status pack_matrix(const oct_matrix_desc *desc, const void *w, const 
     return oct_linear_pack(&linear, &made->keeper, &made->linear);
 }
 
+/* Both precisions; `quantized` says which, because a missing oct_quantization must be an error and not f32. */
 static oct_status matrix(const char *caller, const oct_matrix_desc *desc, const void *w, const oct_quantization *q, bool quantized,
                          oct_weights **weights)
 {
@@ -126,11 +131,13 @@ oct_status oct_pack_matrix_f32(const oct_matrix_desc *desc, const float *w, oct_
     return matrix("oct_pack_matrix_f32", desc, w, NULL, false, weights);
 }
 
-oct_status oct_pack_matrix_u8s8(const oct_matrix_desc *desc, const int8_t *w, const oct_quantization *quantization, oct_weights **weights)
+oct_status oct_pack_matrix_u8s8(const oct_matrix_desc *desc, const int8_t *w, const oct_quantization *quantization,
+                                oct_weights **weights)
 {
     return matrix("oct_pack_matrix_u8s8", desc, w, quantization, true, weights);
 }
 
+/* The kind of call is part of the weights: f32 weights behind a u8 call would be read as bytes. */
 static oct_status check_product(const char *caller, const oct_weights *weights, bool u8, const void *x, size_t ldx, const void *y,
                                 size_t ldy)
 {
@@ -139,11 +146,12 @@ static oct_status check_product(const char *caller, const oct_weights *weights, 
     if (weights->convolution || weights->linear.u8 != u8)
         return oct_fail(OCT_ERR_ARGUMENT, "%s: the weights were packed for another kind of call", caller);
     if (ldx < weights->k || ldy < weights->n)
-        return oct_fail(OCT_ERR_ARGUMENT, "%s: rows %zu and %zu elements apart cannot hold %zu and %zu", caller, ldx, ldy, weights->k,
-                        weights->n);
+        return oct_fail(OCT_ERR_ARGUMENT, "%s: rows %zu and %zu elements apart cannot hold %zu and %zu", caller, ldx, ldy,
+                        weights->k, weights->n);
     return OCT_OK;
 }
 
+/* All units at once, on the calling thread. */
 static void run_product(const oct_weights *weights, size_t m, const void *x, size_t ldx, void *y, size_t ldy)
 {
     oct_gemm_job job = oct_linear_job(&weights->linear, 0);
@@ -166,7 +174,8 @@ oct_status oct_gemm_f32(const oct_weights *weights, size_t m, const float *x, si
 #define STRIP_ROWS ((size_t)256)  /* rows that are widened at a time */
 
 /* For kernels that multiply s16: x minus its zero point, strip by strip. */
-static oct_status run_widened(const oct_weights *weights, size_t m, const uint8_t *x, size_t ldx, uint8_t *y, size_t ldy_bytes, size_t ldy)
+static oct_status run_widened(const oct_weights *weights, size_t m, const uint8_t *x, size_t ldx, uint8_t *y, size_t ldy_bytes,
+                              size_t ldy)
 {
     const size_t k = weights->k, strip = m < STRIP_ROWS ? m : STRIP_ROWS;
     int16_t *wide = oct_alloc(strip * k, sizeof *wide);
@@ -214,10 +223,12 @@ static oct_status check_sizes(const oct_convolution_desc *d)
     return OCT_OK;
 }
 
+/* Output size along an axis, 0 if the window does not fit. The sizes have been checked to fit 32 bits. */
 static size_t window(const oct_convolution_desc *d, int axis)
 {
-    const int64_t count = oct_window_count((int64_t)(axis ? d->in_w : d->in_h), (int32_t)d->kernel[axis], (int32_t)or_one(d->stride[axis]),
-                                           (int32_t)or_one(d->dilation[axis]), (int32_t)d->pad[axis], (int32_t)d->pad[axis + 2], false);
+    const int64_t count =
+        oct_window_count((int64_t)(axis ? d->in_w : d->in_h), (int32_t)d->kernel[axis], (int32_t)or_one(d->stride[axis]),
+                         (int32_t)or_one(d->dilation[axis]), (int32_t)d->pad[axis], (int32_t)d->pad[axis + 2], false);
     return count > 0 ? (size_t)count : 0;
 }
 
@@ -231,8 +242,8 @@ static oct_status shape_of(const oct_convolution_desc *d, oct_conv_shape *shape)
         .pad_top = d->pad[0], .pad_left = d->pad[1], .groups = or_one(d->groups),
     };
     if (shape->out_h == 0 || shape->out_w == 0)
-        return oct_fail(OCT_ERR_ARGUMENT, "a window of %zu x %zu does not fit into %zu x %zu with its padding", d->kernel[0], d->kernel[1],
-                        d->in_h, d->in_w);
+        return oct_fail(OCT_ERR_ARGUMENT, "a window of %zu x %zu does not fit into %zu x %zu with its padding", d->kernel[0],
+                        d->kernel[1], d->in_h, d->in_w);
     const oct_shape in = {4, {(int64_t)d->batch, (int64_t)d->in_h, (int64_t)d->in_w, (int64_t)d->in_c}};
     const oct_shape out = {4, {(int64_t)d->batch, (int64_t)shape->out_h, (int64_t)shape->out_w, (int64_t)d->out_c}};
     if (oct_shape_elements(&in) < 0 || oct_shape_elements(&out) < 0)
@@ -257,8 +268,9 @@ oct_status oct_convolution_size(const oct_convolution_desc *desc, size_t *out_h,
     return OCT_OK;
 }
 
-static oct_status pack_convolution(const oct_convolution_desc *desc, const oct_conv_shape *shape, const void *w, const oct_quantization *q,
-                                   oct_weights *made)
+/* The caller's arrays are not needed any more after this. */
+static oct_status pack_convolution(const oct_convolution_desc *desc, const oct_conv_shape *shape, const void *w,
+                                   const oct_quantization *q, oct_weights *made)
 {
     if (q)
         OCT_TRY(check_quantization(q, desc->out_c));
@@ -268,8 +280,9 @@ static oct_status pack_convolution(const oct_convolution_desc *desc, const oct_c
     return oct_conv_prepare(shape, &linear, &made->keeper, &made->conv);
 }
 
-static oct_status convolution(const char *caller, const oct_convolution_desc *desc, const void *w, const oct_quantization *q, bool quantized,
-                              oct_weights **weights)
+/* As matrix(). */
+static oct_status convolution(const char *caller, const oct_convolution_desc *desc, const void *w, const oct_quantization *q,
+                              bool quantized, oct_weights **weights)
 {
     oct_conv_shape shape;
     oct_weights *made = NULL;
@@ -308,7 +321,8 @@ static oct_status convolve(const char *caller, const oct_weights *weights, bool 
     uint8_t *memory = oct_alloc(bytes, 1);
     if (!memory)
         return oct_fail_memory(bytes);
-    const oct_conv_call call = {.conv = conv, .in = x, .out = y, .scratch = memory, .pointers = (const void **)(void *)(memory + scratch)};
+    const oct_conv_call call = {
+        .conv = conv, .in = x, .out = y, .scratch = memory, .pointers = (const void **)(void *)(memory + scratch)};
     oct_conv_connect(&call);
     oct_conv_execute(&call, weights->kernels, NULL);
     oct_free(memory);

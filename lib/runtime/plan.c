@@ -1,6 +1,6 @@
 /* Planning memory. Finding the smallest arena is NP-hard (dynamic storage allocation); first-fit in the order of falling size comes
- * within a few per cent of the bound on real networks: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference",
- * 2020. Three orders are tried and the smallest arena is kept. */
+ * within a few per cent of the bound on real networks: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
+ * Inference", 2020. Three orders are tried and the smallest arena is kept. */
 #include "plan.h"
 
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "ops.h"
 #include "status.h"
 
+/* Constants stay where they are: in the mapped file, or in the graph. */
 static bool lies_in_arena(const oct_graph *graph, int value) { return !oct_value_is_constant(&graph->values[value]); }
 
 static int max_int(int a, int b) { return a > b ? a : b; }
@@ -59,13 +60,14 @@ static void share_views(const oct_graph *graph, oct_place *values)
             share(values, graph->nodes[n].out[0], graph->nodes[n].in[0]);
 }
 
-/* An input may be overwritten if this step is the last that needs any value in its place. Graph inputs and outputs never qualify: their
- * last step is later than any node. */
+/* An input may be overwritten if this step is the last that needs any value in its place. Graph inputs and outputs never qualify:
+ * their last step is later than any node. */
 static bool dies_here(const oct_graph *graph, const oct_place *values, int n, int value)
 {
     const oct_value *in = &graph->values[value], *out = &graph->values[graph->nodes[n].out[0]];
     const int root = final_root(values, value);
-    return lies_in_arena(graph, root) && values[root].last == n && in->dtype == out->dtype && oct_shape_equal(&in->shape, &out->shape);
+    return lies_in_arena(graph, root) && values[root].last == n && in->dtype == out->dtype &&
+           oct_shape_equal(&in->shape, &out->shape);
 }
 
 /* The input whose place node n's output may take, by position; -1 for none. */
@@ -113,6 +115,7 @@ typedef struct item {
     size_t key;       /* the order of placing: falling */
 } item;
 
+/* Ties are broken by the first step, so that a plan does not depend on how qsort treats equals. */
 static int by_key(const void *a, const void *b)
 {
     const item *x = a, *y = b;
@@ -144,6 +147,7 @@ static size_t first_fit(const item *items, int placed, const oct_place *place, c
     return offset;
 }
 
+/* One pass in the order of the keys. A place is never moved again, so the order is all there is to choose. */
 static size_t place_all(item *items, int count, const oct_place **alive)
 {
     size_t arena = 0;
@@ -158,6 +162,7 @@ static size_t place_all(item *items, int count, const oct_place **alive)
 
 enum { BY_SIZE, BY_AREA, BY_START, ORDERS };
 
+/* Falling keys. By start: an earlier first step makes a larger key. */
 static void set_keys(item *items, int count, int order)
 {
     for (int i = 0; i < count; i++) {
@@ -167,6 +172,7 @@ static void set_keys(item *items, int count, int order)
     }
 }
 
+/* The orders are tried one after the other in the same places; the best is repeated at the end unless it was the last. */
 static size_t place_best(item *items, int count, const oct_place **alive)
 {
     int best = 0;
@@ -186,6 +192,7 @@ static size_t place_best(item *items, int count, const oct_place **alive)
     return arena;
 }
 
+/* Only roots: what shares a place is not placed. */
 static int list_items(const oct_graph *graph, oct_plan *plan, item *items)
 {
     int count = 0;
@@ -216,6 +223,7 @@ static size_t largest_sum(const item *items, int count, size_t *change, int step
 
 /* ------------------------------------------------------------------------------------------------- making ---- */
 
+/* Offsets of shared values follow their roots at the very end. */
 static oct_status place_values(const oct_graph *graph, oct_plan *plan)
 {
     const size_t most = (size_t)graph->value_count + (size_t)graph->node_count;
@@ -238,6 +246,7 @@ static oct_status place_values(const oct_graph *graph, oct_plan *plan)
     return OCT_OK;
 }
 
+/* Lifetimes, then sharing, then placing: sharing must be settled before sizes and lifetimes of roots are final. */
 oct_status oct_plan_make(const oct_graph *graph, const size_t *scratch_bytes, oct_plan *plan)
 {
     *plan = (oct_plan){0};

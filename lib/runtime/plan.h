@@ -13,7 +13,7 @@
 
 /* Where a value, or a step's scratch memory, lies. */
 typedef struct oct_place {
-    int root;          /* the value whose place this value shares (itself if none); a constant root lies in its own data, not in the arena */
+    int root;          /* the value whose place this value shares (itself if none); a constant root lies in its own data */
     int first, last;   /* of a root: the first and last step at which its bytes must be kept */
     size_t offset, bytes;
 } oct_place;

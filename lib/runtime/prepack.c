@@ -6,8 +6,8 @@
  *                                               shift: what the kernel takes from x by itself; z for rows widened to x - z
  *   mult[c]     = x_scale * w_scale[c] / y_scale, in double, rounded once
  *
- * Range: every partial sum of acc_bias + x * w lies in +-(|b| + 255 * sum|w|), for with P and Q the sums of the positive and negative
- * weights it is at most b - z*(P - Q) + 255*P <= b + (255 - z)*P + z*Q. oct_gemm_provable holds that below 2^31. */
+ * Range: every partial sum of acc_bias + x * w lies in +-(|b| + 255 * sum|w|), for with P and Q the sums of the positive and
+ * negative weights it is at most b - z*(P - Q) + 255*P <= b + (255 - z)*P + z*Q. oct_gemm_provable holds that below 2^31. */
 #include "prepack.h"
 
 #include <math.h>
@@ -56,11 +56,13 @@ static oct_status integer_bias(const oct_linear_desc *desc, size_t c, int32_t *b
         return OCT_OK;
     const double exact = nearbyint((double)desc->bias[c] / ((double)desc->x_scale * (double)desc->w_scale[c]));
     if (!(fabs(exact) < 2147483648.0))
-        return oct_fail(OCT_ERR_FORMAT, "output channel %zu: its bias %g does not fit 32 bits at its scale", c, (double)desc->bias[c]);
+        return oct_fail(OCT_ERR_FORMAT, "output channel %zu: its bias %g does not fit 32 bits at its scale", c,
+                        (double)desc->bias[c]);
     *bias = (int32_t)exact;
     return OCT_OK;
 }
 
+/* What f32 output adds: the caller's real bias, or the integer one brought back to real numbers. */
 static float real_bias(const oct_linear_desc *desc, size_t c)
 {
     if (desc->bias)
@@ -78,6 +80,7 @@ static bool provable(const oct_linear_desc *desc, const int8_t *w, size_t count,
     return oct_gemm_provable(w, count, bias, desc->residual ? 2 * mult : mult);
 }
 
+/* Proved first, summed afterwards: the sum is safe because of the proof. */
 static oct_status quantized_column(const oct_linear_desc *desc, size_t c, columns *out)
 {
     const size_t count = desc->taps * desc->k;
@@ -161,6 +164,7 @@ static columns group_columns(const columns *all, size_t offset)
     return (columns){.bias = all->bias + offset, .mult = all->mult + offset, .acc_bias = all->acc_bias + offset};
 }
 
+/* Groups one after the other, each padded to whole cache lines, so that every group's panels are aligned as one alone would be. */
 static oct_status pack_groups(const oct_linear_desc *desc, const oct_gemm_entry *variants, const columns *plain, oct_keeper *keeper,
                               oct_linear *linear)
 {
@@ -194,6 +198,7 @@ static oct_status pack_groups(const oct_linear_desc *desc, const oct_gemm_entry 
     return OCT_OK;
 }
 
+/* The entry lays the channel numbers out by itself; it always takes u8 rows, so the zero point's term is always in. */
 static oct_status pack_depthwise(const oct_linear_desc *desc, columns *plain, oct_keeper *keeper, oct_linear *linear)
 {
     const oct_depthwise_entry *entry = desc->u8 ? desc->kernels->depthwise_u8s8 : desc->kernels->depthwise_f32;
@@ -211,6 +216,7 @@ static oct_status pack_depthwise(const oct_linear_desc *desc, columns *plain, oc
     return OCT_OK;
 }
 
+/* Numbers that depend on a column only are computed once in plain order, then copied to where the panels look for them. */
 oct_status oct_linear_pack(const oct_linear_desc *desc, oct_keeper *keeper, oct_linear *linear)
 {
     columns plain = {0};
@@ -220,11 +226,13 @@ oct_status oct_linear_pack(const oct_linear_desc *desc, oct_keeper *keeper, oct_
     OCT_TRY(set_epilogue(desc, linear));
     oct_status status = compute_columns(desc, &plain);
     if (status == OCT_OK)
-        status = desc->depthwise ? pack_depthwise(desc, &plain, keeper, linear) : pack_groups(desc, variants, &plain, keeper, linear);
+        status =
+            desc->depthwise ? pack_depthwise(desc, &plain, keeper, linear) : pack_groups(desc, variants, &plain, keeper, linear);
     free_columns(&plain);
     return status;
 }
 
+/* A copy: jobs of several threads and calls may differ in their addresses. */
 oct_gemm_job oct_linear_job(const oct_linear *linear, size_t group)
 {
     oct_gemm_job job = {.packed = &linear->packed[group], .e = linear->e, .post = linear->post};

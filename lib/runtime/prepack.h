@@ -1,5 +1,5 @@
-/* prepack.h - a linear layer's weights in the order one ISA wants them, with the numbers of its epilogue. Convolutions, dense layers and
- * octet_kernels.h's plain products are all made of this. */
+/* prepack.h - a linear layer's weights in the order one ISA wants them, with the numbers of its epilogue. Convolutions, dense
+ * layers and octet_kernels.h's plain products are all made of this. */
 #ifndef OCT_PREPACK_H
 #define OCT_PREPACK_H
 
@@ -41,8 +41,8 @@ typedef struct oct_linear {
     oct_post post;                    /* an activation that is no clamp */
 } oct_linear;
 
-/* Errors: FORMAT (a weight of -128, a column whose sums could leave 32 bits, a scale out of bounds: named by its channel), UNSUPPORTED (an
- * activation that a u8 result cannot take), MEMORY. */
+/* Errors: FORMAT (a weight of -128, a column whose sums could leave 32 bits, a scale out of bounds: named by its channel),
+ * UNSUPPORTED (an activation that a u8 result cannot take), MEMORY. */
 oct_status oct_linear_pack(const oct_linear_desc *desc, oct_keeper *keeper, oct_linear *linear);
 
 /* A job for one group, lacking only the left side, out and residual. */
@@ -51,7 +51,8 @@ oct_gemm_job oct_linear_job(const oct_linear *linear, size_t group);
 /* "gemm_u8s8 avx2 6x16" */
 void oct_linear_kernel_name(const oct_linear *linear, char *text, size_t size);
 
-/* from / to for two scales, as a float; fails unless |255 * taps * ratio| < 2^30, so that no conversion back to integer can overflow. */
+/* from / to for two scales, as a float; fails unless |255 * taps * ratio| < 2^30, so that no conversion back to integer can
+ * overflow. */
 oct_status oct_scale_ratio(double from, double to, double taps, float *ratio);
 
 #endif

@@ -42,6 +42,7 @@ static void list_isas(char *text, size_t size)
     }
 }
 
+/* No mask: a session may use all that CPU and system allow. */
 static oct_status choose_kernels(const char *isa, const oct_kernels **kernels)
 {
     char available[256];
@@ -52,12 +53,14 @@ static oct_status choose_kernels(const char *isa, const oct_kernels **kernels)
     return oct_fail(OCT_ERR_UNSUPPORTED, "instruction set %s is not available here; available: %s", isa, available);
 }
 
+/* Of a value's elements: in the arena, or in the constant that it is (a view of). */
 static const void *address(const oct_session *s, int value)
 {
     const int root = s->plan.values[value].root;
     return s->graph->values[root].data ? s->graph->values[root].data : s->arena + s->plan.values[root].offset;
 }
 
+/* The least that must pass through memory: each operand once. A view moves nothing. */
 static size_t bytes_moved(const oct_graph *graph, const oct_node *node, const char *algo)
 {
     size_t bytes = 0;
@@ -68,6 +71,7 @@ static size_t bytes_moved(const oct_graph *graph, const oct_node *node, const ch
     return bytes + oct_value_bytes(&graph->values[node->out[0]]);
 }
 
+/* Without addresses, because the scratch memory that the plan has to place is known only afterwards. */
 static oct_status prepare_steps(oct_session *s)
 {
     const oct_setup setup = {.graph = s->graph, .kernels = s->kernels, .threads = s->threads, .keeper = &s->keeper};
@@ -86,6 +90,7 @@ static oct_status prepare_steps(oct_session *s)
     return OCT_OK;
 }
 
+/* One block for everything that a run writes. */
 static oct_status make_arena(oct_session *s)
 {
     size_t *scratch = oct_alloc((size_t)s->graph->node_count, sizeof *scratch);
@@ -100,6 +105,7 @@ static oct_status make_arena(oct_session *s)
     return s->arena ? OCT_OK : oct_fail_memory(s->plan.arena_bytes);
 }
 
+/* From here on nothing moves any more, so that a run only follows pointers. */
 static oct_status bind_steps(oct_session *s)
 {
     for (int n = 0; n < s->graph->node_count; n++) {
@@ -118,6 +124,7 @@ static oct_status bind_steps(oct_session *s)
     return OCT_OK;
 }
 
+/* On failure oct_session_free releases whatever there is by then: all fields were zero. */
 static oct_status create(oct_session *s, const oct_options *options)
 {
     OCT_TRY(choose_kernels(options->isa, &s->kernels));
@@ -157,6 +164,7 @@ oct_status oct_session_create(const oct_model *model, const oct_options *options
     return status;
 }
 
+/* The workers go first: they may still be looking at the pool. The model goes last: the plan and the steps point into it. */
 void oct_session_free(oct_session *session)
 {
     if (!session)
@@ -189,6 +197,7 @@ oct_status oct_set_input(oct_session *session, size_t index, const void *data, s
     return OCT_OK;
 }
 
+/* An output may be a constant or an input; address() knows. */
 const void *oct_output_data(const oct_session *session, size_t index)
 {
     if (!session || index >= (size_t)session->graph->output_count)
@@ -214,6 +223,7 @@ oct_status oct_get_output(const oct_session *session, size_t index, void *data, 
 
 /* ----------------------------------------------------------------------------------------------- running ---- */
 
+/* Monotonic: setting the clock must not make a layer take negative time. */
 static double now_microseconds(void)
 {
     struct timespec t;
@@ -221,6 +231,7 @@ static double now_microseconds(void)
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
 }
 
+/* A view has neither run nor work. */
 static void run_step(oct_session *s, oct_step *step)
 {
     if (step->op->run)
