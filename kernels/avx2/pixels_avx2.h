@@ -64,11 +64,11 @@ OCT_INLINE void store_four_u8(uint8_t *out, size_t pixel, const __m256 x[4], siz
     const __m128i low = _mm256_castsi256_si128(q), high = _mm256_extracti128_si256(q, 1);
     store_64(out, low);
     if (count > 1)
-        _mm_storeh_pd((double *)(void *)(out + pixel), _mm_castsi128_pd(low));
+        store_64(out + pixel, _mm_unpackhi_epi64(low, low));
     if (count > 2)
         store_64(out + 2 * pixel, high);
     if (count > 3)
-        _mm_storeh_pd((double *)(void *)(out + 3 * pixel), _mm_castsi128_pd(high));
+        store_64(out + 3 * pixel, _mm_unpackhi_epi64(high, high));
 }
 
 /* The f32 kernels' u8 output: rare, so kept out of line. */
