@@ -134,7 +134,7 @@ typedef struct oct_depthwise_entry {
 } oct_depthwise_entry;
 
 /* Tried in order, the first that accepts is used; the last, the scalar one, accepts everything. */
-#define OCT_DEPTHWISE_VARIANTS 8
+#define OCT_DEPTHWISE_VARIANTS 20
 
 /* --------------------------------------------------------------------------------------- pooling, rest ---- */
 

@@ -13,16 +13,11 @@ OCT_INLINE size_t oct_block_16_at(size_t channels, size_t block)
     return 16 * block + 16 <= channels || channels < 16 ? 16 * block : channels - 16;
 }
 
-/* Lays `count` entries over the list, in front of the scalar one, which is last and accepts everything. */
+/* In front of what the weaker levels offer: shapes that are refused here (fewer than 16 channels, other windows) fall through to AVX2. */
 OCT_INLINE void oct_lay_depthwise(oct_depthwise_entry *list, const oct_depthwise_entry *entries, size_t count)
 {
-    size_t last = 0;
-    while (list[last + 1].name)
-        last++;
-    const oct_depthwise_entry scalar = list[last];
+    memmove(list + count, list, (OCT_DEPTHWISE_VARIANTS - count) * sizeof *list);
     memcpy(list, entries, count * sizeof *entries);
-    list[count] = scalar;
-    list[count + 1] = (oct_depthwise_entry){.name = NULL};
 }
 
 size_t oct_depthwise_f32_packed_bytes_avx512(const oct_conv_shape *shape);
