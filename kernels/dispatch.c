@@ -31,6 +31,13 @@ static oct_isa_level levels[LEVELS] = {
     [NEONDOT] = {"neondot", "Advanced SIMD, dot product", NEEDS_NEONDOT, false},
 };
 
+/* list has OCT_DEPTHWISE_VARIANTS + 1 places; all chains together fill fewer (a test looks). */
+void oct_lay_depthwise(oct_depthwise_entry *list, const oct_depthwise_entry *own, size_t count)
+{
+    memmove(list + count, list, (OCT_DEPTHWISE_VARIANTS - count) * sizeof *list);
+    memcpy(list, own, count * sizeof *own);
+}
+
 /* The weaker level each one builds on: always an earlier one. */
 static const size_t bases[LEVELS] = {
     [AVX2] = SCALAR, [AVX512] = AVX2, [AVX512VNNI] = AVX512, [NEON] = SCALAR, [NEONDOT] = NEON,

@@ -231,6 +231,9 @@ const oct_isa_level *oct_isa_level_at(size_t index);
  * CPU, operating system and `mask` (feature bits; the mask can only remove, ~0u removes nothing). Thread-safe; the table lives for ever. */
 const oct_kernels *oct_kernels_get(const char *name, uint32_t mask);
 
+/* Puts an ISA's own entries in front of those of the weaker levels, which keep the shapes it does not accept. */
+void oct_lay_depthwise(oct_depthwise_entry *list, const oct_depthwise_entry *own, size_t count);
+
 /* One per ISA folder: lays its entries over a table. */
 void oct_overlay_scalar(oct_kernels *table);
 void oct_overlay_avx2(oct_kernels *table);

@@ -206,6 +206,14 @@ static void mask(void)
     CHECK(!strcmp(oct_kernels_get(NULL, 0)->isa, "scalar"));
 }
 
+/* The list ends with the scalar kernel, which accepts every shape: no level may push it out. */
+static bool ends_with_scalar(const oct_depthwise_entry *list)
+{
+    while (list[1].name)
+        list++;
+    return !strcmp(list->name, "scalar");
+}
+
 /* No level may leave an entry empty: holes fall through. */
 static void complete_tables(void)
 {
@@ -213,6 +221,7 @@ static void complete_tables(void)
         const oct_kernels *k = tested_kernels(i);
         CHECK(k->gemm_f32[0].fn && k->gemm_u8s8[0].fn && k->gemv_f32[0].fn && k->gemv_u8s8[0].fn);
         CHECK(k->depthwise_f32[0].name && k->depthwise_u8s8[0].name);
+        CHECK(ends_with_scalar(k->depthwise_f32) && ends_with_scalar(k->depthwise_u8s8));
         CHECK(!k->gemm_f32[OCT_GEMM_VARIANTS].fn && !k->gemm_u8s8[OCT_GEMM_VARIANTS].fn);
         CHECK(!k->gemv_f32[OCT_GEMM_VARIANTS].fn && !k->gemv_u8s8[OCT_GEMM_VARIANTS].fn);
         CHECK(!k->depthwise_f32[OCT_DEPTHWISE_VARIANTS].name && !k->depthwise_u8s8[OCT_DEPTHWISE_VARIANTS].name);

@@ -51,18 +51,11 @@ static const oct_depthwise_entry depthwise_u8s8[] = {
      oct_depthwise_u8s8_scratch_bytes_avx2, oct_depthwise_u8s8_general_avx2, "avx2 general"},
 };
 
-/* In front of what the weaker level offers: the first that accepts a shape is used. */
-static void lay_depthwise(oct_depthwise_entry *list, const oct_depthwise_entry *own, size_t count)
-{
-    memmove(list + count, list, (OCT_DEPTHWISE_VARIANTS - count) * sizeof(*list));
-    memcpy(list, own, count * sizeof(*own));
-}
-
 void oct_overlay_avx2(oct_kernels *table)
 {
     lay_products(table);
-    lay_depthwise(table->depthwise_f32, depthwise_f32, sizeof(depthwise_f32) / sizeof(depthwise_f32[0]));
-    lay_depthwise(table->depthwise_u8s8, depthwise_u8s8, sizeof(depthwise_u8s8) / sizeof(depthwise_u8s8[0]));
+    oct_lay_depthwise(table->depthwise_f32, depthwise_f32, sizeof(depthwise_f32) / sizeof(depthwise_f32[0]));
+    oct_lay_depthwise(table->depthwise_u8s8, depthwise_u8s8, sizeof(depthwise_u8s8) / sizeof(depthwise_u8s8[0]));
 
     table->max_pool_f32 = oct_max_pool_f32_avx2;
     table->max_pool_u8 = oct_max_pool_u8_avx2;

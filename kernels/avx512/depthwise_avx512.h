@@ -13,13 +13,6 @@ OCT_INLINE size_t oct_block_16_at(size_t channels, size_t block)
     return 16 * block + 16 <= channels || channels < 16 ? 16 * block : channels - 16;
 }
 
-/* In front of what the weaker levels offer: shapes that are refused here (fewer than 16 channels, other windows) fall through to AVX2. */
-OCT_INLINE void oct_lay_depthwise(oct_depthwise_entry *list, const oct_depthwise_entry *entries, size_t count)
-{
-    memmove(list + count, list, (OCT_DEPTHWISE_VARIANTS - count) * sizeof *list);
-    memcpy(list, entries, count * sizeof *entries);
-}
-
 size_t oct_depthwise_f32_packed_bytes_avx512(const oct_conv_shape *shape);
 void oct_depthwise_f32_pack_avx512(const oct_conv_shape *shape, const oct_depthwise_params *params, void *packed);
 size_t oct_depthwise_scratch_bytes_avx512(const oct_conv_shape *shape);

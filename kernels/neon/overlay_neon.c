@@ -27,11 +27,8 @@ void oct_overlay_neon(oct_kernels *table)
     lay(table->gemv_f32, gemv_f32);
     lay(table->gemm_u8s8, gemm_u8s8);
     lay(table->gemv_u8s8, gemm_u8s8);
-    /* The scalar depthwise kernel behind it takes what this one does not accept. */
-    table->depthwise_f32[1] = table->depthwise_f32[0];
-    table->depthwise_f32[0] = oct_depthwise_f32_neon;
-    table->depthwise_u8s8[1] = table->depthwise_u8s8[0];
-    table->depthwise_u8s8[0] = oct_depthwise_u8s8_neon;
+    oct_lay_depthwise(table->depthwise_f32, &oct_depthwise_f32_neon, 1);
+    oct_lay_depthwise(table->depthwise_u8s8, &oct_depthwise_u8s8_neon, 1);
 
     table->max_pool_f32 = oct_max_pool_f32_neon;
     table->max_pool_u8 = oct_max_pool_u8_neon;
