@@ -173,6 +173,21 @@ typedef struct oct_binary_job {
     uint8_t qlo, qhi;
 } oct_binary_job;
 
+/* Element functions that are no clamp, in f32. alpha and beta as in the ONNX operators of these names:
+ *   LEAKY_RELU x < 0 ? alpha * x : x            ELU     x < 0 ? alpha * (exp(x) - 1) : x      TANH  tanh(x)
+ *   HARD_SIGMOID clamp(alpha * x + beta, 0, 1)  SIGMOID 1 / (1 + exp(-x))                     GELU  x * (1 + erf(x / sqrt 2)) / 2
+ *   HARD_SWISH x * clamp(x / 6 + 1/2, 0, 1)     SWISH   x / (1 + exp(-x))
+ * |difference from that| <= 2^-21 * (|f(x)| + min(|x|, 1)) for finite x of at most 2^100; f(NaN) is NaN, but HARD_SIGMOID(NaN) is 0. */
+typedef enum oct_activation_kind {
+    OCT_ACT_LEAKY_RELU, OCT_ACT_ELU, OCT_ACT_HARD_SIGMOID, OCT_ACT_HARD_SWISH, OCT_ACT_SIGMOID, OCT_ACT_SWISH, OCT_ACT_TANH, OCT_ACT_GELU,
+    OCT_ACT_COUNT
+} oct_activation_kind;
+
+typedef struct oct_activation {
+    oct_activation_kind kind;
+    float alpha, beta;
+} oct_activation;
+
 /* ----------------------------------------------------------------------------------------------- table ---- */
 
 typedef struct oct_kernels {
@@ -195,6 +210,7 @@ typedef struct oct_kernels {
 
     /* Element by element; in == out is allowed where both have the same type. */
     void (*clamp_f32)(size_t n, const float *in, float lo, float hi, float *out);
+    void (*activate_f32)(const oct_activation *f, size_t n, const float *in, float *out);
     void (*lut_u8)(size_t n, const uint8_t *in, const uint8_t table[256], uint8_t *out);
     /* q = rne(clamp(x * inv_scale, -zero, 255 - zero)) + zero; a NaN gives 0. */
     void (*quantize_f32_u8)(size_t n, const float *in, float inv_scale, int32_t zero, uint8_t *out);

@@ -21,6 +21,7 @@ void oct_quantize_f32_u8_avx2(size_t n, const float *in, float inv_scale, int32_
 void oct_dequantize_u8_f32_avx2(size_t n, const uint8_t *in, float scale, int32_t zero, float *out);
 void oct_requantize_u8_avx2(size_t n, const uint8_t *in, int32_t in_zero, float mult, int32_t out_zero, uint8_t *out);
 void oct_widen_u8_s16_avx2(size_t n, const uint8_t *in, int32_t zero, int16_t *out);
+void oct_activate_f32_avx2(const oct_activation *f, size_t n, const float *in, float *out);
 void oct_lut_u8_avx2(size_t n, const uint8_t *in, const uint8_t table[256], uint8_t *out);
 void oct_minmax_f32_avx2(size_t n, const float *in, float *lo, float *hi);
 

@@ -66,6 +66,7 @@ void oct_overlay_avx2(oct_kernels *table)
     table->binary_u8 = oct_binary_u8_avx2;
 
     table->clamp_f32 = oct_clamp_f32_avx2;
+    table->activate_f32 = oct_activate_f32_avx2;
     table->lut_u8 = oct_lut_u8_avx2;
     table->quantize_f32_u8 = oct_quantize_f32_u8_avx2;
     table->dequantize_u8_f32 = oct_dequantize_u8_f32_avx2;

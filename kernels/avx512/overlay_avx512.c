@@ -57,6 +57,7 @@ void oct_overlay_avx512(oct_kernels *table)
     memcpy(table->gemm_u8s8, gemm_u8s8, sizeof gemm_u8s8);
     memcpy(table->gemv_f32, gemv_f32, sizeof gemv_f32);
     memcpy(table->gemv_u8s8, gemv_u8s8, sizeof gemv_u8s8);
+    table->activate_f32 = oct_activate_f32_avx512;
     oct_lay_depthwise(table->depthwise_f32, depthwise_f32, sizeof depthwise_f32 / sizeof depthwise_f32[0]);
     oct_lay_depthwise(table->depthwise_u8s8, depthwise_u8s8, sizeof depthwise_u8s8 / sizeof depthwise_u8s8[0]);
 }

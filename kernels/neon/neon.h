@@ -23,6 +23,7 @@ void oct_binary_f32_neon(const oct_binary_job *job);
 void oct_binary_u8_neon(const oct_binary_job *job);
 
 void oct_clamp_f32_neon(size_t n, const float *in, float lo, float hi, float *out);
+void oct_activate_f32_neon(const oct_activation *f, size_t n, const float *in, float *out);
 void oct_lut_u8_neon(size_t n, const uint8_t *in, const uint8_t table[256], uint8_t *out);
 void oct_quantize_f32_u8_neon(size_t n, const float *in, float inv_scale, int32_t zero, uint8_t *out);
 void oct_dequantize_u8_f32_neon(size_t n, const uint8_t *in, float scale, int32_t zero, float *out);

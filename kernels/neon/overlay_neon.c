@@ -37,6 +37,7 @@ void oct_overlay_neon(oct_kernels *table)
     table->binary_f32 = oct_binary_f32_neon;
     table->binary_u8 = oct_binary_u8_neon;
     table->clamp_f32 = oct_clamp_f32_neon;
+    table->activate_f32 = oct_activate_f32_neon;
     table->lut_u8 = oct_lut_u8_neon;
     table->quantize_f32_u8 = oct_quantize_f32_u8_neon;
     table->dequantize_u8_f32 = oct_dequantize_u8_f32_neon;

@@ -36,6 +36,7 @@ void oct_overlay_scalar(oct_kernels *table)
         .binary_u8 = oct_binary_u8_scalar,
 
         .clamp_f32 = oct_clamp_f32_scalar,
+        .activate_f32 = oct_activate_f32_scalar,
         .lut_u8 = oct_lut_u8_scalar,
         .quantize_f32_u8 = oct_quantize_f32_u8_scalar,
         .dequantize_u8_f32 = oct_dequantize_u8_f32_scalar,

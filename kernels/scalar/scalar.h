@@ -40,6 +40,9 @@ void oct_dequantize_u8_f32_scalar(size_t n, const uint8_t *in, float scale, int3
 void oct_requantize_u8_scalar(size_t n, const uint8_t *in, int32_t in_zero, float mult, int32_t out_zero, uint8_t *out);
 void oct_widen_u8_s16_scalar(size_t n, const uint8_t *in, int32_t zero, int16_t *out);
 
+/* activate_f32_scalar.c */
+void oct_activate_f32_scalar(const oct_activation *f, size_t n, const float *in, float *out);
+
 /* reduce_scalar.c */
 void oct_minmax_f32_scalar(size_t n, const float *in, float *lo, float *hi);
 void oct_softmax_f32_scalar(size_t rows, size_t cols, const float *in, float *out);

@@ -1,4 +1,4 @@
-/* Element functions over arrays: one loop per function, so that the compiler can turn the cheap ones into vector code. */
+/* Element functions over arrays: by the ISA's kernels where there is one, by the definition where there is none. */
 #include "activation.h"
 
 #include <math.h>
@@ -6,59 +6,47 @@
 #include "operators.h"
 #include "status.h"
 
-/* A NaN becomes lo, as in the kernels: x > lo is false. */
-static float clamp(float x, float lo, float hi)
+/* The kernels' name for a function; OCT_ACT_COUNT for those they do not have. */
+static oct_activation_kind kind_of(int32_t fn)
 {
-    x = x > lo ? x : lo;
-    return x < hi ? x : hi;
+    switch (fn) {
+    case OCT_FN_LEAKY_RELU: return OCT_ACT_LEAKY_RELU;
+    case OCT_FN_ELU: return OCT_ACT_ELU;
+    case OCT_FN_SIGMOID: return OCT_ACT_SIGMOID;
+    case OCT_FN_HARD_SIGMOID: return OCT_ACT_HARD_SIGMOID;
+    case OCT_FN_HARD_SWISH: return OCT_ACT_HARD_SWISH;
+    case OCT_FN_SWISH: return OCT_ACT_SWISH;
+    case OCT_FN_TANH: return OCT_ACT_TANH;
+    case OCT_FN_GELU: return OCT_ACT_GELU;
+    default: return OCT_ACT_COUNT;
+    }
 }
 
-static void clamp_all(float lo, float hi, size_t n, const float *in, float *out)
+const char *oct_activation_kernel(const oct_function *f)
 {
-    for (size_t i = 0; i < n; i++)
-        out[i] = clamp(in[i], lo, hi);
+    return f->fn == OCT_FN_CLAMP ? "clamp_f32" : kind_of(f->fn) != OCT_ACT_COUNT ? "activate_f32" : NULL;
 }
 
-/* A selection, not a branch: half of all activations are negative, and a predictor would guess them wrong. */
-static void leaky_relu_all(float alpha, size_t n, const float *in, float *out)
+void oct_activate(const oct_kernels *kernels, const oct_function *f, size_t n, const float *in, float *out)
 {
-    for (size_t i = 0; i < n; i++)
-        out[i] = in[i] < 0 ? alpha * in[i] : in[i];
-}
-
-static void hard_sigmoid_all(float alpha, float beta, size_t n, const float *in, float *out)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = clamp(alpha * in[i] + beta, 0.0f, 1.0f);
-}
-
-/* As oct_function_eval has it, division and all, so that both round alike. */
-static void hard_swish_all(size_t n, const float *in, float *out)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = in[i] * clamp(in[i] / 6.0f + 0.5f, 0.0f, 1.0f);
-}
-
-/* The functions of libm cost more than the call by which they are reached. */
-static void any_all(const oct_function *f, size_t n, const float *in, float *out)
-{
+    const oct_activation activation = {.kind = kind_of(f->fn), .alpha = f->alpha, .beta = f->beta};
+    if (f->fn == OCT_FN_CLAMP) {
+        kernels->clamp_f32(n, in, f->alpha, f->beta, out);
+        return;
+    }
+    if (activation.kind != OCT_ACT_COUNT) {
+        kernels->activate_f32(&activation, n, in, out);
+        return;
+    }
     for (size_t i = 0; i < n; i++)
         out[i] = oct_function_eval(f, in[i]);
 }
 
-/* The switch stands outside the loops: inside, it would keep them scalar. */
-void oct_activate(const oct_function *f, size_t n, const float *in, float *out)
+void oct_activate_row(const void *arg, void *row, size_t n)
 {
-    switch (f->fn) {
-    case OCT_FN_CLAMP: clamp_all(f->alpha, f->beta, n, in, out); break;
-    case OCT_FN_LEAKY_RELU: leaky_relu_all(f->alpha, n, in, out); break;
-    case OCT_FN_HARD_SIGMOID: hard_sigmoid_all(f->alpha, f->beta, n, in, out); break;
-    case OCT_FN_HARD_SWISH: hard_swish_all(n, in, out); break;
-    default: any_all(f, n, in, out); break;
-    }
+    const oct_activator *activator = arg;
+    oct_activate(activator->kernels, activator->f, n, row, row);
 }
-
-void oct_activate_row(const void *f, void *row, size_t n) { oct_activate(f, n, row, row); }
 
 /* clamp(rne(x / scale) + zero, 0, 255); in double, so that infinities and large quotients are safe. */
 static uint8_t quantized_bound(float x, float scale, int32_t zero)

@@ -3,12 +3,20 @@
 #define OCT_ACTIVATION_H
 
 #include "graph.h"
+#include "kernels.h"
 
-/* out[i] = f(in[i]), as oct_function_eval up to rounding; in == out is allowed. */
-void oct_activate(const oct_function *f, size_t n, const float *in, float *out);
+/* out[i] = f(in[i]), as oct_function_eval up to the kernels' bound (kernels.h); in == out is allowed. */
+void oct_activate(const oct_kernels *kernels, const oct_function *f, size_t n, const float *in, float *out);
 
-/* The same in place, in the form of an oct_post: f points at an oct_function. */
-void oct_activate_row(const void *f, void *row, size_t n);
+/* The entry of the kernel table that oct_activate uses: "clamp_f32", "activate_f32", or NULL for the plain definition. */
+const char *oct_activation_kernel(const oct_function *f);
+
+/* The same in place, in the form of an oct_post: arg points at an oct_activator. */
+typedef struct oct_activator {
+    const oct_kernels *kernels;
+    const oct_function *f;
+} oct_activator;
+void oct_activate_row(const void *arg, void *row, size_t n);
 
 /* A fused activation as the kernels take it: clamps as bounds, anything else (f32 results only) as a pass over the fresh output. */
 typedef struct oct_bounds {

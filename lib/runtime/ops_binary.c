@@ -18,6 +18,7 @@
 #define BLOCK 4096  /* columns of a unit where there is one row only */
 
 typedef struct binary_state {
+    const oct_kernels *kernels;
     void (*kernel)(const oct_binary_job *job);
     oct_binary_job job;                      /* rows and addresses are filled in by work */
     int outer_rank;
@@ -131,6 +132,7 @@ static oct_status prepare_binary(const oct_setup *setup, oct_step *step)
         return oct_fail(OCT_ERR_UNSUPPORTED, "u8 can be added and multiplied only");
     binary_state *s = oct_step_keep(setup, 1, sizeof *s, &status);
     OCT_TRY(status);
+    s->kernels = setup->kernels;
     s->kernel = u8 ? setup->kernels->binary_u8 : setup->kernels->binary_f32;
     s->elem = oct_dtype_size(out->dtype);
     s->job.kind = kind;
@@ -157,7 +159,7 @@ static void run_job(const binary_state *s, oct_binary_job *job, const oct_step *
     job->out = (uint8_t *)step->out + out * s->elem;
     s->kernel(job);
     if (s->rest)
-        oct_activate(s->rest, job->rows * job->cols, job->out, job->out);
+        oct_activate(s->kernels, s->rest, job->rows * job->cols, job->out, job->out);
 }
 
 /* Blocks [begin, end) of the only row. */

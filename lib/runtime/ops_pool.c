@@ -118,7 +118,8 @@ static void work_pool(void *arg, size_t begin, size_t end, int thread)
     oct_pool_run_rows(&s->args, begin, end, (uint8_t *)step->scratch + (size_t)thread * s->scratch_each);
     if (s->rest) {
         const size_t row = s->args.window.out_w * s->args.window.c;
-        oct_activate_row(s->rest, (float *)step->out + begin * row, (end - begin) * row);
+        float *out = (float *)step->out + begin * row;
+        oct_activate(s->args.kernels, s->rest, (end - begin) * row, out, out);
     }
 }
 

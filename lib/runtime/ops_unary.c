@@ -67,22 +67,13 @@ static oct_status prepare_unary(const oct_setup *setup, oct_step *step)
     unary_state *s;
     const oct_value *in = oct_input_of(setup, step, 0), *out = oct_output_of(setup, step);
     const oct_function *f = &step->node->attrs.unary;
-    const bool cheap = in->dtype == OCT_U8 || f->fn == OCT_FN_CLAMP || f->fn == OCT_FN_LEAKY_RELU || f->fn == OCT_FN_HARD_SWISH;
+    const char *kernel = in->dtype == OCT_U8 ? "lut_u8" : oct_activation_kernel(f);
     OCT_TRY(oct_same_type(setup, step));
-    OCT_TRY(make_state(setup, step,
-                       in->dtype == OCT_U8     ? "lut_u8"
-                       : f->fn == OCT_FN_CLAMP ? "clamp_f32"
-                                               : NULL,
-                       cheap ? 0.5 : 4, &s));
+    OCT_TRY(make_state(setup, step, kernel, kernel ? 0.5 : 8, &s));
     if (in->dtype == OCT_U8)
         fill_table(f, in, out, s->table);
     step->algo = in->dtype == OCT_U8 ? "table" : "elementwise";
     return OCT_OK;
-}
-
-static void work_unary_u8(const oct_step *step, const unary_state *s, size_t first, size_t n)
-{
-    s->kernels->lut_u8(n, (const uint8_t *)step->in[0] + first, s->table, (uint8_t *)step->out + first);
 }
 
 static void work_unary(void *arg, size_t begin, size_t end, int thread)
@@ -93,11 +84,9 @@ static void work_unary(void *arg, size_t begin, size_t end, int thread)
     const size_t n = block_range(s, begin, end, &first);
     (void)thread;
     if (s->u8)
-        work_unary_u8(step, s, first, n);
-    else if (s->f->fn == OCT_FN_CLAMP)
-        s->kernels->clamp_f32(n, (const float *)step->in[0] + first, s->f->alpha, s->f->beta, (float *)step->out + first);
+        s->kernels->lut_u8(n, (const uint8_t *)step->in[0] + first, s->table, (uint8_t *)step->out + first);
     else
-        oct_activate(s->f, n, (const float *)step->in[0] + first, (float *)step->out + first);
+        oct_activate(s->kernels, s->f, n, (const float *)step->in[0] + first, (float *)step->out + first);
 }
 
 const oct_runtime_op oct_run_unary = {

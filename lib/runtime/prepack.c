@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "activation.h"
 #include "memory.h"
 #include "status.h"
 
@@ -125,8 +124,9 @@ static oct_status set_epilogue(const oct_linear_desc *desc, oct_linear *linear)
     OCT_TRY(oct_bounds_of(desc->act, desc->out_u8, desc->y_scale, desc->y_zero, &bounds));
     *e = (oct_epilogue){.lo = bounds.lo, .hi = bounds.hi, .qlo = bounds.qlo, .qhi = bounds.qhi};
     e->out_elem = desc->out_u8 ? OCT_ELEM_U8 : OCT_ELEM_F32;
+    linear->activator = (oct_activator){.kernels = desc->kernels, .f = bounds.rest};
     if (bounds.rest)
-        linear->post = (oct_post){.fn = oct_activate_row, .arg = bounds.rest};
+        linear->post = (oct_post){.fn = oct_activate_row, .arg = &linear->activator};
     if (!desc->out_u8)
         return OCT_OK;
     e->out_zero = desc->y_zero;

@@ -3,6 +3,7 @@
 #ifndef OCT_PREPACK_H
 #define OCT_PREPACK_H
 
+#include "activation.h"
 #include "gemm.h"
 #include "graph.h"
 #include "keeper.h"
@@ -38,7 +39,8 @@ typedef struct oct_linear {
     const oct_depthwise_entry *depthwise;
     void *depthwise_packed;
     oct_epilogue e;                   /* without out and residual; bias, acc_bias and mult at group 0 */
-    oct_post post;                    /* an activation that is no clamp */
+    oct_activator activator;
+    oct_post post; /* an activation that is no clamp; its arg points into this struct, which must stay in place */
 } oct_linear;
 
 /* Errors: FORMAT (a weight of -128, a column whose sums could leave 32 bits, a scale out of bounds: named by its channel),
