@@ -110,6 +110,10 @@ OCT_API oct_value_id oct_build_relu(oct_graph *graph, const char *name, oct_valu
 OCT_API oct_value_id oct_build_relu6(oct_graph *graph, const char *name, oct_value_id x);
 /* Other activations by their ONNX name in small letters: "sigmoid", "hardsigmoid", "hardswish", "tanh", ... */
 OCT_API oct_value_id oct_build_unary(oct_graph *graph, const char *name, oct_value_id x, const char *function);
+/* The same with the parameters the function has in ONNX: "leakyrelu" and "elu" (alpha), "hardsigmoid" (alpha, beta). The call above
+ * takes ONNX's defaults; PyTorch's Hardsigmoid, for one, has 1/6 and 1/2. Functions without parameters are refused. */
+OCT_API oct_value_id oct_build_unary_with(oct_graph *graph, const char *name, oct_value_id x, const char *function, float alpha,
+                                          float beta);
 
 /* With ONNX (numpy) broadcasting. */
 OCT_API oct_value_id oct_build_add(oct_graph *graph, const char *name, oct_value_id a, oct_value_id b);

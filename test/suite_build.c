@@ -87,6 +87,8 @@ typedef int bad_call(oct_graph *graph, int x);
 static int no_such_value(oct_graph *g, int x) { (void)x; return oct_build_relu(g, "bad", 99); }
 static int no_name(oct_graph *g, int x) { return oct_build_relu(g, NULL, x); }
 static int no_such_function(oct_graph *g, int x) { return oct_build_unary(g, "bad", x, "sine"); }
+static int parameters_of_tanh(oct_graph *g, int x) { return oct_build_unary_with(g, "bad", x, "tanh", 1, 0); }
+static int nan_parameter(oct_graph *g, int x) { return oct_build_unary_with(g, "bad", x, "elu", NAN, 0); }
 static int crossed_clamp(oct_graph *g, int x) { return oct_build_clamp(g, "bad", x, 1, 0); }
 static int nan_clamp(oct_graph *g, int x) { return oct_build_clamp(g, "bad", x, NAN, 0); }
 static int axis_outside(oct_graph *g, int x) { return oct_build_softmax(g, "bad", x, 4); }
@@ -116,6 +118,7 @@ static int shapes_do_not_broadcast(oct_graph *g, int x)
 static void wrong_calls_are_refused(void)
 {
     static bad_call *const calls[] = {no_such_value,    no_name,           no_such_function,   crossed_clamp,       nan_clamp,
+                                      parameters_of_tanh, nan_parameter,
                                       axis_outside,     empty_concat,      zero_dimension,     window_too_large,
                                       groups_do_not_divide, no_output_channels, no_weights,   shapes_do_not_broadcast};
     for (int i = 0; i < TEST_COUNT(calls); i++) {
@@ -127,6 +130,21 @@ static void wrong_calls_are_refused(void)
         CHECK(calls[i] == no_name || strstr(oct_error(), "bad") != NULL);
         oct_graph_free(graph);
     }
+}
+
+static void functions_take_parameters(void)
+{
+    oct_graph *graph;
+    CHECK_OK(oct_graph_create(&graph));
+    const int x = oct_build_input(graph, "input", &picture);
+    const int plain = oct_build_unary(graph, "plain", x, "hardsigmoid");
+    const int given = oct_build_unary_with(graph, "given", x, "hardsigmoid", 0.125f, 0.25f);
+    CHECK_OK(oct_graph_status(graph));
+    const oct_function *f = &graph->nodes[graph->values[plain].producer].attrs.unary;
+    CHECK(f->fn == OCT_FN_HARD_SIGMOID && f->alpha == 0.2f && f->beta == 0.5f);
+    f = &graph->nodes[graph->values[given].producer].attrs.unary;
+    CHECK(f->fn == OCT_FN_HARD_SIGMOID && f->alpha == 0.125f && f->beta == 0.25f);
+    oct_graph_free(graph);
 }
 
 /* An input or an output marked again cannot lose its name: a reshape carries the new one. */
@@ -154,6 +172,7 @@ static const test_case cases[] = {
     {"depthwise_groups_and_dilation", depthwise_groups_and_dilation},
     {"the_first_failure_stays", the_first_failure_stays},
     {"wrong_calls_are_refused", wrong_calls_are_refused},
+    {"functions_take_parameters", functions_take_parameters},
     {"outputs_keep_their_names", outputs_keep_their_names},
 };
 static void __attribute__((constructor)) add_suite(void) { test_register("build", cases, TEST_COUNT(cases)); }

@@ -306,6 +306,23 @@ oct_value_id oct_build_unary(oct_graph *graph, const char *name, oct_value_id x,
 }
 
 /* The other binary functions have no call of their own: nothing in the model zoo needs them. */
+/* Functions whose shape is a matter of parameters. A clamp has its own call, with its own check. */
+static bool has_parameters(oct_fn fn) { return fn == OCT_FN_LEAKY_RELU || fn == OCT_FN_ELU || fn == OCT_FN_HARD_SIGMOID; }
+
+oct_value_id oct_build_unary_with(oct_graph *graph, const char *name, oct_value_id x, const char *function, float alpha, float beta)
+{
+    if (!usable(graph, name))
+        return OCT_NONE;
+    const oct_fn fn = function ? oct_function_by_name(function) : OCT_FN_NONE;
+    if (!has_parameters(fn))
+        return refuse(graph, "%s: there is no function \"%s\" with parameters", name, function ? function : "(NULL)");
+    if (!isfinite(alpha) || !isfinite(beta))
+        return refuse(graph, "%s: the parameters of %s must be finite, not %g and %g", name, function, (double)alpha, (double)beta);
+    oct_attrs attrs = {0};
+    attrs.unary = (oct_function){(int32_t)fn, alpha, fn == OCT_FN_HARD_SIGMOID ? beta : 0.0f};
+    return add_node_of_one(graph, OCT_OP_UNARY, name, &attrs, x);
+}
+
 static oct_value_id build_binary(oct_graph *graph, oct_binary_fn fn, const char *name, oct_value_id a, oct_value_id b)
 {
     if (!usable(graph, name) || !is_value(graph, name, a) || !is_value(graph, name, b))
