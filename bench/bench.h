@@ -15,6 +15,7 @@ int bench_models(int argc, char **argv);
 int bench_kernels(int argc, char **argv);
 int bench_peak(int argc, char **argv);
 int bench_demo(int argc, char **argv);
+int bench_zoo(int argc, char **argv);
 
 /* Lists in options, "avx2,scalar" and "1,2". */
 #define BENCH_MAX_ISAS    16

@@ -11,13 +11,13 @@ typedef struct models_options {
 } models_options;
 
 /* Files are loaded before the machine is measured: a wrong name should be told at once. */
-static bool run(char *const *paths, int count, const bench_lists *lists, const models_options *o, failure *why)
+static bool run(char *const *words, int count, const bench_lists *lists, const models_options *o, failure *why)
 {
     static bench_context context;
     model_set set;
     /* "--json -" gives the standard output to the JSON alone. */
     const bool as_text = !o->json_path || strcmp(o->json_path, "-");
-    bool ok = model_set_open(&set, paths, count, lists, why) && bench_open(&context, why) &&
+    bool ok = model_set_open(&set, words, count, lists, why) && bench_open(&context, why) &&
               model_set_measure(&set, &context, o->seconds * set.variant_count, why);
     if (ok && as_text) {
         bench_print_machine(&context, stdout);
@@ -48,10 +48,12 @@ int bench_models(int argc, char **argv)
          .help = "write the figures as JSON, too; - instead of the text"},
         {0}};
     const arg_spec spec = {.command = "octet-bench models",
-                           .usage = "A.oct B.oct ... [--isa LIST] [--threads LIST] [--layers] [--seconds S] [--json FILE]",
+                           .usage = "MODEL ... [--isa LIST] [--threads LIST] [--layers] [--seconds S] [--json FILE]",
                            .about = "Times models against each other, all interleaved in this process. Each quantized\n"
-                                    "model is compared with the nearest float model given before it.\n",
-                           .word = "MODEL.oct",
+                                    "model is compared with the nearest float model given before it.\n\n"
+                                    "MODEL is a .oct file, or a network of `octet-bench zoo`: that is made on the spot,\n"
+                                    "in f32 and in int8.\n",
+                           .word = "MODEL",
                            .min_words = 1,
                            .max_words = -1,
                            .groups = {options}};

@@ -187,14 +187,15 @@ static void print_summary(const model_set *set, const demo_answers *a, const ben
 
 /* --------------------------------------------------------------------------------------------- command ---- */
 
-/* files[1].baseline == 0: the second is quantized and takes the same inputs as the first. */
+/* More than two files: a word was the name of a network. files[1].baseline == 0: the second is quantized and takes the same inputs as
+ * the first. */
 static bool run(char *const *paths, const bench_lists *lists, const demo_options *o, failure *why)
 {
     static bench_context context;
     model_set set;
     demo_answers a = {0};
     bool ok = model_set_open(&set, paths, 2, lists, why);
-    if (ok && (strcmp(set.files[0].scheme, "f32") || set.files[1].baseline != 0))
+    if (ok && (set.file_count != 2 || strcmp(set.files[0].scheme, "f32") || set.files[1].baseline != 0))
         ok = fail_with(why, "%s and %s are not a float model and its quantized twin", paths[0], paths[1]);
     ok = ok && evaluate(&set, o, &a, why) && bench_open(&context, why) && model_set_measure(&set, &context, 2 * o->seconds, why);
     if (ok) {

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "zoo/zoo.h"
+
 /* ---------------------------------------------------------------------------------------------- loading ---- */
 
 /* A single int8 layer makes the model a quantized one: borders of other precision are part of the scheme. */
@@ -35,11 +37,39 @@ static bool describe_layers(model_file *file, failure *why)
 static bool load_file(model_file *file, const char *path, failure *why)
 {
     file->path = path;
-    file->baseline = -1;
     bench_model_name(path, file->name, sizeof file->name);
     if (oct_model_load(path, &file->model) != OCT_OK)
         return fail_library(why, path);
     return describe_layers(file, why);
+}
+
+/* A model of the zoo goes by the network's name, "resnet50" and "resnet50.int8". */
+static bool load_graph(model_file *file, const zoo_network *network, const char *suffix, const oct_graph *graph, failure *why)
+{
+    snprintf(file->name, sizeof file->name, "%s%s", network->name, suffix);
+    file->path = file->name;
+    if (oct_model_from_graph(graph, &file->model) != OCT_OK)
+        return fail_library(why, file->path);
+    return describe_layers(file, why);
+}
+
+/* Both of the network's models, the float one first. */
+static bool load_network(model_set *set, const zoo_network *network, failure *why)
+{
+    oct_graph *graph = NULL, *quantized = NULL;
+    const bool ok = zoo_float(network, ZOO_SEED, &graph, why) && zoo_int8(network, graph, ZOO_SEED, &quantized, why) &&
+                    load_graph(&set->files[set->file_count++], network, "", graph, why) &&
+                    load_graph(&set->files[set->file_count++], network, ".int8", quantized, why);
+    oct_graph_free(quantized);
+    oct_graph_free(graph);
+    return ok;
+}
+
+/* What a word of the command line names. What has a slash is a path. */
+static bool load_word(model_set *set, const char *word, failure *why)
+{
+    const zoo_network *network = strchr(word, '/') ? NULL : zoo_find(word);
+    return network ? load_network(set, network, why) : load_file(&set->files[set->file_count++], word, why);
 }
 
 /* Twins take the same pictures, even if one of them takes them as bytes. */
@@ -165,18 +195,17 @@ static void make_variants(model_set *set, const bench_lists *lists)
 }
 
 /* Also on failure the set can be closed. */
-bool model_set_open(model_set *set, char *const *paths, int count, const bench_lists *lists, failure *why)
+bool model_set_open(model_set *set, char *const *words, int count, const bench_lists *lists, failure *why)
 {
-    const size_t variants = (size_t)count * (size_t)lists->isa_count * (size_t)lists->thread_count;
-    *set = (model_set){.files = calloc((size_t)count, sizeof *set->files), .variants = calloc(variants, sizeof *set->variants)};
+    /* A word may stand for two models. */
+    const size_t files = 2 * (size_t)count, variants = files * (size_t)lists->isa_count * (size_t)lists->thread_count;
+    *set = (model_set){.files = calloc(files, sizeof *set->files), .variants = calloc(variants, sizeof *set->variants)};
     if (!set->files || !set->variants)
         return fail_with(why, "out of memory");
-    for (int i = 0; i < count; i++) {
-        set->file_count = i + 1;
-        if (!load_file(&set->files[i], paths[i], why))
-            return false;
-    }
     for (int i = 0; i < count; i++)
+        if (!load_word(set, words[i], why))
+            return false;
+    for (int i = 0; i < set->file_count; i++)
         set->files[i].baseline = find_baseline(set, i);
     make_variants(set, lists);
     for (int i = 0; i < set->variant_count; i++) {

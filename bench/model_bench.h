@@ -1,7 +1,7 @@
 /* model_bench.h - models under measurement: what `octet-bench models` and `demo` share. Public headers only.
  *
  *     model_set set;
- *     ok = model_set_open(&set, paths, count, &lists, &why)     loads the models, prepares a session for each model x ISA x threads
+ *     ok = model_set_open(&set, words, count, &lists, &why)     loads the models, prepares a session for each model x ISA x threads
  *       && model_set_measure(&set, context, seconds, &why);     first runs, interleaved rounds, cold runs, layers
  *     ...
  *     model_set_close(&set);                                    in any case
@@ -13,9 +13,9 @@
 #include "measure.h"
 #include "octet.h"
 
-/* A file. */
+/* A model, from a file or from the zoo. */
 typedef struct model_file {
-    const char *path;
+    const char *path; /* for messages; the name if there is no file */
     char name[64];
     oct_model *model;
     const char *scheme; /* "f32"; "int8-static" if some layer is int8 */
@@ -59,7 +59,8 @@ typedef struct model_set {
     measure_info info;
 } model_set;
 
-bool model_set_open(model_set *set, char *const *paths, int count, const bench_lists *lists, failure *why);
+/* A word is a path, or the name of a network of the zoo (`octet-bench zoo`): that stands for its float and its int8 model. */
+bool model_set_open(model_set *set, char *const *words, int count, const bench_lists *lists, failure *why);
 bool model_set_measure(model_set *set, bench_context *context, double seconds, failure *why);
 void model_set_close(model_set *set);
 

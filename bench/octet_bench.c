@@ -13,9 +13,10 @@ typedef struct subcommand {
 } subcommand;
 
 static const subcommand subcommands[] = {
-    {"models", bench_models, "time .oct models against each other: is int8 faster, and by how much?"},
+    {"models", bench_models, "time models against each other: is int8 faster, and by how much?"},
     {"kernels", bench_kernels, "time the kernels on the layer shapes of known networks"},
     {"peak", bench_peak, "what this machine can do at best: operations and bytes per second"},
+    {"zoo", bench_zoo, "well-known networks with random weights, to be measured or written as .oct files"},
     {"demo", bench_demo, "one table for a float model and its quantized twin, with labelled data"},
 };
 #define SUBCOMMANDS (sizeof subcommands / sizeof subcommands[0])
