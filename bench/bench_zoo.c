@@ -12,7 +12,8 @@ typedef struct zoo_options {
 
 static void list(void)
 {
-    static const table_column columns[] = {{"network", TABLE_LEFT}, {"input", TABLE_LEFT}, {"M MACs", TABLE_RIGHT}, {"source", TABLE_LEFT}};
+    static const table_column columns[] = {
+        {"network", TABLE_LEFT}, {"input", TABLE_LEFT}, {"M MACs", TABLE_RIGHT}, {"source", TABLE_LEFT}};
     table *t = table_create(columns, 4);
     for (size_t i = 0; i < zoo_count(); i++) {
         const zoo_network *n = zoo_at(i);

@@ -187,8 +187,8 @@ static void print_summary(const model_set *set, const demo_answers *a, const ben
 
 /* --------------------------------------------------------------------------------------------- command ---- */
 
-/* More than two files: a word was the name of a network. files[1].baseline == 0: the second is quantized and takes the same inputs as
- * the first. */
+/* More than two files: a word was the name of a network. files[1].baseline == 0: the second is quantized and takes the same inputs
+ * as the first. */
 static bool run(char *const *paths, const bench_lists *lists, const demo_options *o, failure *why)
 {
     static bench_context context;

@@ -1,4 +1,5 @@
-/* The model zoo: as large as the literature says, sane from end to end, the same for the same seed; and the command that writes it. */
+/* The model zoo: as large as the literature says, sane from end to end, the same for the same seed; and the command that writes it.
+ */
 #include "harness.h"
 
 #include <math.h>
@@ -111,7 +112,8 @@ static void check_ranges(const char *name, const oct_graph *quantized)
     for (int v = 0; v < quantized->value_count; v++) {
         const oct_value *value = &quantized->values[v];
         const float range = 255 * value->scale;
-        CHECK_MSG(value->dtype != OCT_U8 || (range > 0.1f && range < 40), "%s: %s has the range %g", name, value->name, (double)range);
+        CHECK_MSG(value->dtype != OCT_U8 || (range > 0.1f && range < 40), "%s: %s has the range %g", name, value->name,
+                  (double)range);
     }
     for (int n = 0; n < quantized->node_count; n++) {
         const oct_node *node = &quantized->nodes[n];

@@ -1,7 +1,7 @@
 /* zoo.h - the model zoo: well-known networks with made-up weights, built through the public graph API.
  *
- * Speed does not depend on what weights say, as long as activations stay in an ordinary range (zoo_net.h); so the layers are those of
- * the papers and the weights random, the same for the same seed. Batch 1. Only octet_convert.h is used.
+ * Speed does not depend on what weights say, as long as activations stay in an ordinary range (zoo_net.h); so the layers are those
+ * of the papers and the weights random, the same for the same seed. Batch 1. Only octet_convert.h is used.
  */
 #ifndef BENCH_ZOO_H
 #define BENCH_ZOO_H

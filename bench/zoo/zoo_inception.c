@@ -1,5 +1,5 @@
-/* zoo_inception.c - Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", 2015: InceptionV3 with the names of
- * torchvision, without the auxiliary classifier, which serves training only. */
+/* zoo_inception.c - Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", 2015: InceptionV3 with the names
+ * of torchvision, without the auxiliary classifier, which serves training only. */
 #include "zoo.h"
 
 /* A convolution of a branch; every one has a ReLU behind it. */

@@ -1,6 +1,7 @@
 /* zoo_mobilenet.c - networks of depthwise convolutions.
  *
- *     MobileNetV1          Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications", 2017
+ *     MobileNetV1          Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision
+ *                          Applications", 2017
  *     MobileNetV2          Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", 2018
  *     MobileNetV3-Large    Howard et al., "Searching for MobileNetV3", 2019
  *     EfficientNet-Lite0   Tan and Le, "EfficientNet", 2019; Lite: no squeeze-and-excite, ReLU6 (tensorflow/tpu, 2020)

@@ -1,5 +1,5 @@
-/* zoo_resnet.c - He et al., "Deep Residual Learning for Image Recognition", 2015, as in torchvision: the stride of a bottleneck is in
- * its 3x3 convolution ("ResNet v1.5"). */
+/* zoo_resnet.c - He et al., "Deep Residual Learning for Image Recognition", 2015, as in torchvision: the stride of a bottleneck is
+ * in its 3x3 convolution ("ResNet v1.5"). */
 #include "zoo.h"
 
 /* The last convolution of a branch: no activation, since an addition follows. */

@@ -2,7 +2,8 @@
  * zoo_resnet.c. */
 #include "zoo.h"
 
-/* Keyword spotting: 49 frames of 10 coefficients; Zhang et al., "Hello Edge: Keyword Spotting on Microcontrollers", 2017 (DS-CNN). */
+/* Keyword spotting: 49 frames of 10 coefficients; the DS-CNN of Zhang et al., "Hello Edge: Keyword Spotting on Microcontrollers",
+ * 2017. */
 void zoo_kws(zoo_net *net, zoo_tensor x)
 {
     const zoo_layer front = {.out = 64, .kernel = {10, 4}, .stride = 2, .same = true, .act = ZOO_RELU};

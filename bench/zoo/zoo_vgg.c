@@ -1,7 +1,8 @@
 /* zoo_vgg.c - networks without branches, or with small ones.
  *
  *     VGG16, VGG19    Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014
- *     SqueezeNet 1.1  Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters", 2016; 1.1: of their repository
+ *     SqueezeNet 1.1  Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters", 2016; 1.1 is of
+ *                     their repository
  */
 #include "zoo.h"
 
