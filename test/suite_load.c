@@ -255,6 +255,65 @@ static void sentences_name_the_place(void)
     oct_buffer_free(saved);
 }
 
+/* 0x7ffffff1 is a NaN, a huge count, no operator, no attribute, no place: it may stand nowhere in the tables. */
+static void no_word_of_the_tables_is_unchecked(void)
+{
+    void *saved;
+    size_t size;
+    oct_graph *graph = quantized_conv();
+    CHECK_OK(oct_save_memory(graph, &saved, &size));
+    oct_graph_free(graph);
+    unsigned char *b = copy_of(saved, size);
+    const size_t values = OCT_HEADER_BYTES + oct_get32(b + OCT_HEADER_STRING_BYTES), data = (size_t)oct_get64(b + OCT_HEADER_DATA);
+    for (size_t at = 0; at < data && !test_failed(); at += 4) {
+        if (at == OCT_HEADER_BYTES)
+            at = values;  /* names may be anything */
+        memcpy(b, saved, size);
+        oct_put32(b + at, 0x7ffffff1);
+        if (at < OCT_HEADER_FILE_SIZE || at >= OCT_HEADER_CHECKSUM + 8)
+            oct_put64(b + OCT_HEADER_CHECKSUM, oct_checksum(b + 32, size - 32, oct_checksum(b, 24, 0)));
+        expect_refusal(b, size, "a nonsensical word", at);
+    }
+    free(b);
+    oct_buffer_free(saved);
+}
+
+/* Places that lie inside the file, but not where the format has them: overlaps, holes, too few bytes. */
+static void data_lie_where_they_must(void)
+{
+    void *saved;
+    size_t size;
+    oct_graph *graph = quantized_conv();
+    CHECK_OK(oct_save_memory(graph, &saved, &size));
+    oct_graph_free(graph);
+    unsigned char *b = copy_of(saved, size);
+    const size_t w = OCT_HEADER_BYTES + oct_get32(b + OCT_HEADER_STRING_BYTES) + OCT_VALUE_BYTES;
+    const uint64_t weights = oct_get64(b + w + OCT_VALUE_DATA), scales = oct_get64(b + w + OCT_VALUE_SCALES);
+    const struct { size_t at; uint64_t number; const char *words;
+    } forgeries[] = {
+        {w + OCT_VALUE_DATA, scales, "not where its data belong"},
+        {w + OCT_VALUE_SCALES, weights, "not where its data belong"},
+        {w + OCT_VALUE_DATA, weights + 1, "not where its data belong"},
+        {w + OCT_VALUE_DATA_BYTES, 71, "71 bytes of data for a shape of 72"},
+        {w + OCT_VALUE_DATA_BYTES, 0, "0 bytes of data"},
+        {w + OCT_VALUE_SCALES, 0, "belong to no constant"},
+        {w + OCT_VALUE_DATA, 0, "bytes of data at no place"},
+        {OCT_HEADER_DATA, weights + 64, "the data begin at"},
+    };
+    for (int i = 0; i < TEST_COUNT(forgeries) && !test_failed(); i++) {
+        memcpy(b, saved, size);
+        oct_put64(b + forgeries[i].at, forgeries[i].number);
+        correct_checksum(b, size);
+        expect_words(b, size, OCT_ERR_FORMAT, forgeries[i].words);
+    }
+    memcpy(b, saved, size);
+    b[weights + 72] = 1;  /* the first byte of padding */
+    correct_checksum(b, size);
+    expect_words(b, size, OCT_ERR_FORMAT, "padding that is not zero");
+    free(b);
+    oct_buffer_free(saved);
+}
+
 static void sums_beyond_32_bits_are_refused(void)
 {
     oct_model *model;
@@ -288,6 +347,8 @@ static const test_case cases[] = {
     {"every_cut_is_noticed", every_cut_is_noticed},
     {"forged_files_are_refused_or_safe", forged_files_are_refused_or_safe},
     {"sentences_name_the_place", sentences_name_the_place},
+    {"no_word_of_the_tables_is_unchecked", no_word_of_the_tables_is_unchecked},
+    {"data_lie_where_they_must", data_lie_where_they_must},
     {"sums_beyond_32_bits_are_refused", sums_beyond_32_bits_are_refused},
     {"files_that_are_none", files_that_are_none},
 };
