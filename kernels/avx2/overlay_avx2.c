@@ -39,8 +39,8 @@ static const oct_depthwise_entry depthwise_f32[] = {
 };
 
 static const oct_depthwise_entry depthwise_u8s8[] = {
-    {oct_depthwise_accepts_3x3s1_avx2, oct_depthwise_u8s8_packed_bytes_avx2, oct_depthwise_u8s8_pack_avx2,
-     oct_depthwise_u8s8_scratch_bytes_avx2, oct_depthwise_u8s8_3x3s1_avx2, "avx2 3x3s1"},
+    {oct_depthwise_accepts_3x3s1_avx2, oct_depthwise_u8s8_3x3s1_packed_bytes_avx2, oct_depthwise_u8s8_3x3s1_pack_avx2,
+     oct_depthwise_u8s8_3x3s1_scratch_bytes_avx2, oct_depthwise_u8s8_3x3s1_avx2, "avx2 3x3s1"},
     {oct_depthwise_accepts_3x3s2_avx2, oct_depthwise_u8s8_packed_bytes_avx2, oct_depthwise_u8s8_pack_avx2,
      oct_depthwise_u8s8_scratch_bytes_avx2, oct_depthwise_u8s8_3x3s2_avx2, "avx2 3x3s2"},
     {oct_depthwise_accepts_5x5s1_avx2, oct_depthwise_u8s8_packed_bytes_avx2, oct_depthwise_u8s8_pack_avx2,

@@ -16,6 +16,13 @@ OCT_INLINE const void *opaque(const void *p)
     return p;
 }
 
+/* Keeps the compiler from reordering a chain of additions, which would need more registers than there are. */
+OCT_INLINE __m256i in_sequence(__m256i v)
+{
+    __asm__("" : "+x"(v));
+    return v;
+}
+
 /* The rows of the kernel that lie inside the image for one output row. */
 typedef struct kernel_rows {
     size_t first, count;        /* kernel rows first .. first + count - 1 */
@@ -57,28 +64,28 @@ static inline void *pixel_at(const oct_epilogue *e, size_t pixel, size_t c)
     return (char *)e->out + (pixel * e->out_ld + c) * (e->out_elem == OCT_ELEM_F32 ? sizeof(float) : 1);
 }
 
-/* 8 floats of each of 4 pixels -> 8 bytes each of the first `count` (4 or more: all). */
-OCT_INLINE void store_four_u8(uint8_t *out, size_t pixel, const __m256 x[4], size_t count, const u8_range *range)
+/* 8 bytes of each of 4 pixels, in the order of round_u8 -> memory, `step` apart; only the first `count` (4 or more: all). */
+OCT_INLINE void store_four_u8(uint8_t *out, size_t step, __m256i q, size_t count)
 {
-    const __m256i q = in_order(round_u8(x[0], x[1], x[2], x[3], range));
-    const __m128i low = _mm256_castsi256_si128(q), high = _mm256_extracti128_si256(q, 1);
+    const __m256i ordered = in_order(q);
+    const __m128i low = _mm256_castsi256_si128(ordered), high = _mm256_extracti128_si256(ordered, 1);
     store_64(out, low);
     if (count > 1)
-        store_64(out + pixel, _mm_unpackhi_epi64(low, low));
+        store_high_64(out + step, low);
     if (count > 2)
-        store_64(out + 2 * pixel, high);
+        store_64(out + 2 * step, high);
     if (count > 3)
-        store_64(out + 3 * pixel, _mm_unpackhi_epi64(high, high));
+        store_high_64(out + 3 * step, high);
 }
 
 /* The f32 kernels' u8 output: rare, so kept out of line. */
-static __attribute__((noinline)) void store_pixels_quantized(const pixel_format *f, uint8_t *out, const __m256 acc[7], size_t count)
+static __attribute__((noinline, unused)) void store_pixels_quantized(const pixel_format *f, uint8_t *out, const __m256 acc[7], size_t count)
 {
     for (size_t j = 0; j < count; j += 4) {
         __m256 x[4];
         for (size_t i = 0; i < 4; i++)
             x[i] = _mm256_mul_ps(acc[j + i < count ? j + i : j], f->mult);
-        store_four_u8(out + j * f->step, f->step, x, count - j, &f->range);
+        store_four_u8(out + j * f->step, f->step, round_u8(x[0], x[1], x[2], x[3], &f->range), count - j);
     }
 }
 
@@ -105,32 +112,27 @@ OCT_INLINE void store_pixels_f32(const pixel_format *f, void *out, size_t ox, si
     store_pixels_quantized(f, (uint8_t *)out + ox * step + c, copy, count);
 }
 
-/* The same for exact sums; `scales`: mult[8] and bias[8] of the block. */
-OCT_INLINE void store_pixels_u8s8(const pixel_format *f, const void *scales, void *out, size_t ox, size_t c, const __m256i acc[7], size_t count)
+/* Exact sums of two pixels, 8 channels each -> s16, rounded and shifted by the zero point (the first half of round_u8). */
+OCT_INLINE __m256i round_two(__m256i acc0, __m256i acc1, const float *mult, const u8_range *range)
 {
-    const __m256 mult = _mm256_loadu_ps(scales);
-    const size_t step = f->step;
-    __m256 x[8];
-    UNROLLED
-    for (size_t j = 0; j < 7; j++)
-        if (j < count)
-            x[j] = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[j]), mult);
-    if (f->elem == OCT_ELEM_F32) {
-        const __m256 bias = _mm256_loadu_ps((const float *)scales + 8);
-        UNROLLED
-        for (size_t j = 0; j < 7; j++)
-            if (j < count)
-                _mm256_storeu_ps((float *)out + (ox + j) * step + c, clamp_ps(_mm256_add_ps(x[j], bias), f->lo, f->hi));
-        return;
-    }
-    UNROLLED
-    for (size_t j = 0; j < 8; j++)
-        if (j >= count)
-            x[j] = x[0];
-    uint8_t *to = (uint8_t *)out + ox * step + c;
-    store_four_u8(to, step, x, count, &f->range);
-    if (count > 4)
-        store_four_u8(to + 4 * step, step, x + 4, count - 4, &f->range);
+    const __m256i q0 = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(acc0), _mm256_loadu_ps(mult)));
+    const __m256i q1 = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(acc1), _mm256_loadu_ps(mult)));
+    return _mm256_adds_epi16(_mm256_packs_epi32(q0, q1), range->zero);
+}
+
+/* The second half: 2 x two pixels to u8. */
+OCT_INLINE __m256i pack_u8(__m256i two, __m256i two_more, const u8_range *range)
+{
+    return _mm256_min_epu8(_mm256_max_epu8(_mm256_packus_epi16(two, two_more), range->lo), range->hi);
+}
+
+/* f32 output of a u8s8 kernel: rare, so kept out of line. `scales`: mult[8] and bias[8] of the block; `count` pixels, `step` apart. */
+static __attribute__((noinline, unused)) void store_sums_f32(const pixel_format *f, const float *scales, float *out, const __m256i acc[4],
+                                                             size_t count)
+{
+    const __m256 mult = _mm256_loadu_ps(scales), bias = _mm256_loadu_ps(scales + 8);
+    for (size_t j = 0; j < count; j++, out += f->step)
+        _mm256_storeu_ps(out, clamp_ps(_mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(acc[j]), mult), bias), f->lo, f->hi));
 }
 
 #endif
