@@ -60,17 +60,20 @@ void oct_depthwise_f32_general_avx2(const oct_depthwise_job *job, size_t row_beg
 size_t oct_depthwise_u8s8_packed_bytes_avx2(const oct_conv_shape *shape);
 void oct_depthwise_u8s8_pack_avx2(const oct_conv_shape *shape, const oct_depthwise_params *params, void *packed);
 size_t oct_depthwise_u8s8_scratch_bytes_avx2(const oct_conv_shape *shape);
-void oct_depthwise_u8s8_3x3s2_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch);
-void oct_depthwise_u8s8_5x5s1_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch);
-void oct_depthwise_u8s8_5x5s2_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch);
-void oct_depthwise_u8s8_general_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch);
-/* Any 3x3 with stride 1, for the next file. */
-void oct_depthwise_u8s8_3x3s1_plain_avx2(const oct_depthwise_job *job, const void *packed, size_t row_begin, size_t row_end, void *scratch);
+void oct_depthwise_u8s8_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch);
+/* The same with the packed weights somewhere else, for the next two files. */
+void oct_depthwise_u8s8_pairs_avx2(const oct_depthwise_job *job, const void *packed, size_t row_begin, size_t row_end, void *scratch);
 
 /* depthwise_u8s8_3x3s1_avx2.c */
 size_t oct_depthwise_u8s8_3x3s1_packed_bytes_avx2(const oct_conv_shape *shape);
 void oct_depthwise_u8s8_3x3s1_pack_avx2(const oct_conv_shape *shape, const oct_depthwise_params *params, void *packed);
 size_t oct_depthwise_u8s8_3x3s1_scratch_bytes_avx2(const oct_conv_shape *shape);
 void oct_depthwise_u8s8_3x3s1_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch);
+
+/* depthwise_u8s8_fma_avx2.c */
+bool oct_depthwise_u8s8_fma_accepts_avx2(const oct_conv_shape *shape);
+size_t oct_depthwise_u8s8_fma_packed_bytes_avx2(const oct_conv_shape *shape);
+void oct_depthwise_u8s8_fma_pack_avx2(const oct_conv_shape *shape, const oct_depthwise_params *params, void *packed);
+void oct_depthwise_u8s8_fma_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch);
 
 #endif

@@ -245,5 +245,5 @@ void oct_depthwise_u8s8_3x3s1_avx2(const oct_depthwise_job *job, size_t row_begi
     if (packed[0])
         oct_pairs_run_avx2(&method, job, packed + HEADER_BYTES, row_begin, row_end, scratch);
     else
-        oct_depthwise_u8s8_3x3s1_plain_avx2(job, packed + HEADER_BYTES, row_begin, row_end, scratch);
+        oct_depthwise_u8s8_pairs_avx2(job, packed + HEADER_BYTES, row_begin, row_end, scratch);
 }

@@ -195,27 +195,24 @@ void oct_depthwise_u8s8_pack_avx2(const oct_conv_shape *s, const oct_depthwise_p
     }
 }
 
-void oct_depthwise_u8s8_3x3s1_plain_avx2(const oct_depthwise_job *job, const void *packed, size_t row_begin, size_t row_end, void *scratch)
+/* The method made for a shape, or the general one. */
+static const pair_method *method_of(const oct_conv_shape *s)
 {
-    oct_pairs_run_avx2(&method_3x3s1, job, packed, row_begin, row_end, scratch);
+    if (oct_depthwise_accepts_3x3s1_avx2(s))
+        return &method_3x3s1;
+    if (oct_depthwise_accepts_3x3s2_avx2(s))
+        return &method_3x3s2;
+    if (oct_depthwise_accepts_5x5s1_avx2(s))
+        return &method_5x5s1;
+    return oct_depthwise_accepts_5x5s2_avx2(s) ? &method_5x5s2 : &method_general;
 }
 
-void oct_depthwise_u8s8_3x3s2_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch)
+void oct_depthwise_u8s8_pairs_avx2(const oct_depthwise_job *job, const void *packed, size_t row_begin, size_t row_end, void *scratch)
 {
-    oct_pairs_run_avx2(&method_3x3s2, job, job->packed, row_begin, row_end, scratch);
+    oct_pairs_run_avx2(method_of(job->shape), job, packed, row_begin, row_end, scratch);
 }
 
-void oct_depthwise_u8s8_5x5s1_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch)
+void oct_depthwise_u8s8_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch)
 {
-    oct_pairs_run_avx2(&method_5x5s1, job, job->packed, row_begin, row_end, scratch);
-}
-
-void oct_depthwise_u8s8_5x5s2_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch)
-{
-    oct_pairs_run_avx2(&method_5x5s2, job, job->packed, row_begin, row_end, scratch);
-}
-
-void oct_depthwise_u8s8_general_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch)
-{
-    oct_pairs_run_avx2(&method_general, job, job->packed, row_begin, row_end, scratch);
+    oct_depthwise_u8s8_pairs_avx2(job, job->packed, row_begin, row_end, scratch);
 }

@@ -39,16 +39,12 @@ static const oct_depthwise_entry depthwise_f32[] = {
 };
 
 static const oct_depthwise_entry depthwise_u8s8[] = {
+    {oct_depthwise_u8s8_fma_accepts_avx2, oct_depthwise_u8s8_fma_packed_bytes_avx2, oct_depthwise_u8s8_fma_pack_avx2,
+     oct_depthwise_u8s8_scratch_bytes_avx2, oct_depthwise_u8s8_fma_avx2, "avx2 fma"},
     {oct_depthwise_accepts_3x3s1_avx2, oct_depthwise_u8s8_3x3s1_packed_bytes_avx2, oct_depthwise_u8s8_3x3s1_pack_avx2,
      oct_depthwise_u8s8_3x3s1_scratch_bytes_avx2, oct_depthwise_u8s8_3x3s1_avx2, "avx2 3x3s1"},
-    {oct_depthwise_accepts_3x3s2_avx2, oct_depthwise_u8s8_packed_bytes_avx2, oct_depthwise_u8s8_pack_avx2,
-     oct_depthwise_u8s8_scratch_bytes_avx2, oct_depthwise_u8s8_3x3s2_avx2, "avx2 3x3s2"},
-    {oct_depthwise_accepts_5x5s1_avx2, oct_depthwise_u8s8_packed_bytes_avx2, oct_depthwise_u8s8_pack_avx2,
-     oct_depthwise_u8s8_scratch_bytes_avx2, oct_depthwise_u8s8_5x5s1_avx2, "avx2 5x5s1"},
-    {oct_depthwise_accepts_5x5s2_avx2, oct_depthwise_u8s8_packed_bytes_avx2, oct_depthwise_u8s8_pack_avx2,
-     oct_depthwise_u8s8_scratch_bytes_avx2, oct_depthwise_u8s8_5x5s2_avx2, "avx2 5x5s2"},
     {oct_depthwise_accepts_general_avx2, oct_depthwise_u8s8_packed_bytes_avx2, oct_depthwise_u8s8_pack_avx2,
-     oct_depthwise_u8s8_scratch_bytes_avx2, oct_depthwise_u8s8_general_avx2, "avx2 general"},
+     oct_depthwise_u8s8_scratch_bytes_avx2, oct_depthwise_u8s8_avx2, "avx2 pairs"},
 };
 
 void oct_overlay_avx2(oct_kernels *table)

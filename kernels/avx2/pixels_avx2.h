@@ -112,6 +112,32 @@ OCT_INLINE void store_pixels_f32(const pixel_format *f, void *out, size_t ox, si
     store_pixels_quantized(f, (uint8_t *)out + ox * step + c, copy, count);
 }
 
+/* f32 output of a u8s8 kernel: rare, so kept out of line. x: scaled sums of `count` pixels. */
+static __attribute__((noinline, unused)) void store_pixels_biased(const pixel_format *f, const float *bias, float *out, const __m256 *x,
+                                                                  size_t count)
+{
+    for (size_t j = 0; j < count; j++, out += f->step)
+        _mm256_storeu_ps(out, clamp_ps(_mm256_add_ps(x[j], _mm256_loadu_ps(bias)), f->lo, f->hi));
+}
+
+/* `count` (a constant, at most 7) pixels of a u8s8 kernel; acc: exact sums, as floats; scales: mult[8] and bias[8] of the block. */
+OCT_INLINE void store_pixels_exact(const pixel_format *f, const float *scales, void *out, size_t ox, size_t c, const __m256 acc[7], size_t count)
+{
+    const size_t step = f->step;
+    __m256 x[8];
+    UNROLLED
+    for (size_t j = 0; j < 8; j++)
+        x[j] = j < count ? _mm256_mul_ps(acc[j < 7 ? j : 6], _mm256_loadu_ps(scales)) : x[j - 1];
+    if (f->elem == OCT_ELEM_F32) {
+        store_pixels_biased(f, scales + 8, (float *)out + ox * step + c, x, count);
+        return;
+    }
+    uint8_t *to = (uint8_t *)out + ox * step + c;
+    store_four_u8(to, step, round_u8(x[0], x[1], x[2], x[3], &f->range), count);
+    if (count > 4)
+        store_four_u8(to + 4 * step, step, round_u8(x[4], x[5], x[6], x[7], &f->range), count - 4);
+}
+
 /* Exact sums of two pixels, 8 channels each -> s16, rounded and shifted by the zero point (the first half of round_u8). */
 OCT_INLINE __m256i round_two(__m256i acc0, __m256i acc1, const float *mult, const u8_range *range)
 {
@@ -126,13 +152,13 @@ OCT_INLINE __m256i pack_u8(__m256i two, __m256i two_more, const u8_range *range)
     return _mm256_min_epu8(_mm256_max_epu8(_mm256_packus_epi16(two, two_more), range->lo), range->hi);
 }
 
-/* f32 output of a u8s8 kernel: rare, so kept out of line. `scales`: mult[8] and bias[8] of the block; `count` pixels, `step` apart. */
-static __attribute__((noinline, unused)) void store_sums_f32(const pixel_format *f, const float *scales, float *out, const __m256i acc[4],
-                                                             size_t count)
+/* The same for f32 output: `count` pixels, `step` apart. */
+static inline void store_sums_f32(const pixel_format *f, const float *scales, float *out, const __m256i acc[4], size_t count)
 {
-    const __m256 mult = _mm256_loadu_ps(scales), bias = _mm256_loadu_ps(scales + 8);
-    for (size_t j = 0; j < count; j++, out += f->step)
-        _mm256_storeu_ps(out, clamp_ps(_mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(acc[j]), mult), bias), f->lo, f->hi));
+    __m256 x[4];
+    for (size_t j = 0; j < count; j++)
+        x[j] = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[j]), _mm256_loadu_ps(scales));
+    store_pixels_biased(f, scales + 8, out, x, count);
 }
 
 #endif

@@ -1,0 +1,128 @@
+/* depthwise_tile_avx2.h - the depthwise tile in f32 arithmetic: up to 7 neighbouring output pixels of 8 channels, 3x3 or 5x5.
+ *
+ * 3x3, stride 1: for each kernel row the three weights are loaded once and nine pixels pass by, each feeding up to three outputs
+ *
+ *   input row       | p0 | p1 | p2 | p3 | p4 | p5 | p6 | p7 | p8 |        one load per pixel
+ *   acc[0]           w0   w1   w2                                         acc[0] += p0 * w0, p1 * w1, p2 * w2
+ *   acc[1]                w0   w1   w2
+ *   ..                                                                    21 FMAs for 12 loads
+ *   acc[6]                               w0   w1   w2
+ *
+ * Registers: 7 accumulators, 3 (5) weights, 1 pixel. Sevens, because the widths of common networks are 7 * 2^n; the rest of a row goes in
+ * threes and ones. Where a tile touches the left or right border the pixels at its ends are asked for (`border`).
+ *
+ * One body serves f32 images and u8 images (`u8`, a constant): integers below 2^24 are exact in f32, and so are their sums and FMAs.
+ */
+#ifndef OCT_DEPTHWISE_TILE_AVX2_H
+#define OCT_DEPTHWISE_TILE_AVX2_H
+
+#include "pixels_avx2.h"
+
+enum { WIDE = 7, MIDDLE = 3, MAX_KERNEL = 5 };
+
+/* An input row. */
+typedef struct tile_source {
+    const char *at;             /* column 0, channel 0; or 8 padding elements, then with step 0 */
+    size_t step;                /* bytes between pixels */
+} tile_source;
+
+/* One output row: what it reads, and where it goes. */
+typedef struct tile_row {
+    const tile_source *source;  /* one per kernel row */
+    size_t rows;
+    size_t width, channels;
+    ptrdiff_t pad;              /* columns left of the image */
+    size_t out_w;
+    __m256 padding;             /* u8: a pixel outside the image. f32: such pixels are left out */
+    const char *packed;         /* block 0: | start of the accumulators[8] | .. | w[ky][kx][8] | */
+    size_t w_offset, block_step;/* bytes from a block's start to the weights of row 0; to the next block */
+    const pixel_format *format;
+    void *out;                  /* first pixel, channel 0 */
+} tile_row;
+
+/* Bytes from an u8s8 block's start to mult[8] (and bias[8]). */
+enum { BLOCK_SCALES = 8 * 4 };
+
+/* Pointer arithmetic as integers: the result may lie before the image, and is only used for pixels that do not. */
+OCT_INLINE const char *step_back(const char *p, ptrdiff_t bytes) { return (const char *)((uintptr_t)p - (uintptr_t)bytes); }
+
+OCT_INLINE __m256 load_pixel(const char *p, bool u8)
+{
+    return u8 ? _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(load_64(p))) : _mm256_loadu_ps((const float *)(const void *)p);
+}
+
+/* `count` output pixels, whose first tap lies in column x (may be negative if `border`), channel c. kernel, stride, count, border, u8 are
+ * constants. Pads are shorter than the kernel, so only kernel - 1 pixels at each end can be outside. */
+OCT_INLINE void tile_square(const tile_row *j, ptrdiff_t x, size_t c, const char *block, size_t kernel, size_t stride, size_t count,
+                            bool border, bool u8, __m256 acc[WIDE])
+{
+    const size_t pixels = (count - 1) * stride + kernel;
+    const ptrdiff_t left = -x, right = (ptrdiff_t)j->width - x;        /* pixels left <= p < right exist */
+    const float *w = (const float *)(const void *)(block + j->w_offset);
+    UNROLLED
+    for (size_t i = 0; i < WIDE; i++)
+        acc[i] = _mm256_loadu_ps((const float *)(const void *)block);
+    for (size_t r = 0; r < j->rows; r++, w += 8 * kernel) {
+        const size_t step = j->source[r].step;
+        const char *third = step_back(j->source[r].at + (step ? c * (u8 ? 1 : 4) : 0), -x * (ptrdiff_t)step);
+        __m256 wv[MAX_KERNEL];
+        UNROLLED
+        for (size_t kx = 0; kx < MAX_KERNEL; kx++)
+            if (kx < kernel)
+                wv[kx] = _mm256_loadu_ps(w + 8 * kx);
+        UNROLLED
+        for (size_t p = 0; p < 2 * (WIDE - 1) + MAX_KERNEL; p++) {
+            if (p >= pixels)
+                break;
+            if (p && p % 3 == 0)
+                third = opaque(third + 3 * step);
+            const bool outside =
+                border && ((p + 1 < kernel && (ptrdiff_t)p < left) || (p + kernel > pixels && (ptrdiff_t)p >= right));
+            if (outside && !u8)
+                continue;
+            const __m256 in = outside ? j->padding : load_pixel(third + p % 3 * step, u8);
+            UNROLLED
+            for (size_t i = 0; i < WIDE; i++)
+                if (i < count && p >= i * stride && p - i * stride < kernel)
+                    acc[i] = _mm256_fmadd_ps(in, wv[p - i * stride], acc[i]);
+        }
+    }
+}
+
+/* All channels of `count` output pixels from ox on, block by block: their input pixels stay in L1 and are read along memory. */
+OCT_INLINE void tile_blocks(const tile_row *j, size_t ox, ptrdiff_t x, size_t kernel, size_t stride, size_t count, bool border, bool u8)
+{
+    const size_t blocks = block_count(j->channels);
+    const char *block = j->packed;
+    for (size_t b = 0; b < blocks; b++, block += j->block_step) {
+        const size_t c = block_channel(j->channels, b);
+        __m256 acc[WIDE];
+        tile_square(j, x, c, block, kernel, stride, count, border, u8, acc);
+        if (u8)
+            store_pixels_exact(j->format, (const float *)(const void *)(block + BLOCK_SCALES), j->out, ox, c, acc, count);
+        else
+            store_pixels_f32(j->format, j->out, ox, c, acc, count);
+    }
+}
+
+OCT_INLINE void tile_at(const tile_row *j, size_t ox, size_t kernel, size_t stride, size_t count, bool u8)
+{
+    const ptrdiff_t x = (ptrdiff_t)(ox * stride) - j->pad;
+    if (x < 0 || x + (ptrdiff_t)((count - 1) * stride + kernel) > (ptrdiff_t)j->width)
+        tile_blocks(j, ox, x, kernel, stride, count, true, u8);
+    else
+        tile_blocks(j, ox, x, kernel, stride, count, false, u8);
+}
+
+OCT_INLINE void tile_whole_row(const tile_row *j, size_t kernel, size_t stride, bool u8)
+{
+    size_t ox = 0;
+    for (; ox + WIDE <= j->out_w; ox += WIDE)
+        tile_at(j, ox, kernel, stride, WIDE, u8);
+    for (; ox + MIDDLE <= j->out_w; ox += MIDDLE)
+        tile_at(j, ox, kernel, stride, MIDDLE, u8);
+    for (; ox < j->out_w; ox++)
+        tile_at(j, ox, kernel, stride, 1, u8);
+}
+
+#endif

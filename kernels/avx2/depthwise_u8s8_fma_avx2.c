@@ -1,0 +1,119 @@
+/* depthwise_u8s8_fma_avx2.c - exact integer depthwise 3x3 and 5x5 in f32 arithmetic, with the tile of depthwise_tile_avx2.h.
+ *
+ *   acc[c] = acc_bias[c] + sum over all taps of in[y'][x'][c] * w[ky][kx][c], outside the image in_zero;      then requantisation
+ *
+ * Integers up to 2^24 are exact in f32. If |acc_bias| + 255 * sum |w| < 2^24 for every channel, no partial sum leaves that range,
+ * every FMA is exact, and the float accumulator is the integer the specification converts to float. Nine FMAs do the work of six vpmaddwd
+ * and six vpaddd, without any preparation of rows: this wins where rows are short or used by few outputs (stride 2), and loses on wide
+ * rows with stride 1, where the preparation pays (depthwise_u8s8_3x3s1_avx2.c, depthwise_u8s8_avx2.c). A layer whose bound cannot be proved
+ * is packed for the latter.
+ *
+ * Packed: | 64 bytes, the first: 1 = this form, 0 = pairs | blocks: acc_bias[8] as f32, mult[8], bias[8], w[ky][kx][8] as f32 |
+ * Bound: FMA (two per cycle), and two conversions per pixel.
+ */
+#include "avx2.h"
+#include "depthwise_tile_avx2.h"
+
+enum { HEADER_BYTES = 64, PARAMETERS = 3 };
+
+/* ------------------------------------------------------------------------------------------------ rows ---- */
+
+static void row_3x3s1(const tile_row *j) { tile_whole_row(j, 3, 1, true); }
+static void row_3x3s2(const tile_row *j) { tile_whole_row(j, 3, 2, true); }
+static void row_5x5s1(const tile_row *j) { tile_whole_row(j, 5, 1, true); }
+static void row_5x5s2(const tile_row *j) { tile_whole_row(j, 5, 2, true); }
+
+static size_t block_bytes(const oct_conv_shape *s) { return 8 * (PARAMETERS + s->kernel_h * s->kernel_w) * sizeof(float); }
+
+/* All kernel rows; those outside the image read the padding. */
+static void run_row(const oct_depthwise_job *job, const pixel_format *format, size_t row, void (*fn)(const tile_row *j))
+{
+    const oct_conv_shape *s = job->shape;
+    const size_t row_elements = s->in_w * s->in_c;
+    const uint8_t *image = (const uint8_t *)job->in + row / s->out_h * s->in_h * row_elements;
+    char outside[8];
+    memset(outside, job->in_zero, sizeof(outside));
+    tile_source source[MAX_KERNEL];
+    for (size_t ky = 0; ky < s->kernel_h; ky++) {
+        const size_t y = row % s->out_h * s->stride_h + ky - s->pad_top;      /* above the image it wraps to a huge number */
+        source[ky] = y < s->in_h ? (tile_source){(const char *)image + y * row_elements, s->in_c} : (tile_source){outside, 0};
+    }
+    const tile_row j = {.source = source, .rows = s->kernel_h, .width = s->in_w, .channels = s->in_c, .pad = (ptrdiff_t)s->pad_left,
+                        .out_w = s->out_w, .padding = _mm256_set1_ps(job->in_zero), .packed = (const char *)job->packed + HEADER_BYTES,
+                        .w_offset = PARAMETERS * 8 * sizeof(float), .block_step = block_bytes(s), .format = format,
+                        .out = pixel_at(&job->e, row * s->out_w, 0)};
+    fn(&j);
+}
+
+/* --------------------------------------------------------------------------------------------- entries ---- */
+
+/* Where this beats the pairs. */
+bool oct_depthwise_u8s8_fma_accepts_avx2(const oct_conv_shape *s)
+{
+    enum { SHORT_ROW = 10 };
+    return oct_depthwise_accepts_3x3s2_avx2(s) || (s->out_w < SHORT_ROW && (oct_depthwise_accepts_3x3s1_avx2(s) ||
+                                                                            oct_depthwise_accepts_5x5s1_avx2(s) ||
+                                                                            oct_depthwise_accepts_5x5s2_avx2(s)));
+}
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+size_t oct_depthwise_u8s8_fma_packed_bytes_avx2(const oct_conv_shape *s)
+{
+    return HEADER_BYTES + larger(block_count(s->in_c) * block_bytes(s), oct_depthwise_u8s8_packed_bytes_avx2(s));
+}
+
+/* Whether every partial sum of every channel is exact in f32. */
+static bool is_exact(const oct_conv_shape *s, const oct_depthwise_params *params)
+{
+    const size_t taps = s->kernel_h * s->kernel_w;
+    const int8_t *w = params->weights;
+    for (size_t c = 0; c < s->in_c; c++) {
+        int64_t bound = params->acc_bias[c] < 0 ? -(int64_t)params->acc_bias[c] : params->acc_bias[c];
+        for (size_t tap = 0; tap < taps; tap++)
+            bound += 255 * (w[c * taps + tap] < 0 ? -w[c * taps + tap] : w[c * taps + tap]);
+        if (bound >= 1 << 24)
+            return false;
+    }
+    return true;
+}
+
+void oct_depthwise_u8s8_fma_pack_avx2(const oct_conv_shape *s, const oct_depthwise_params *params, void *packed)
+{
+    const size_t taps = s->kernel_h * s->kernel_w;
+    const int8_t *w = params->weights;
+    const bool exact = is_exact(s, params);
+    memset(packed, exact, HEADER_BYTES);
+    if (!exact) {
+        oct_depthwise_u8s8_pack_avx2(s, params, (char *)packed + HEADER_BYTES);
+        return;
+    }
+    float *to = (float *)(void *)((char *)packed + HEADER_BYTES);
+    for (size_t b = 0; b < block_count(s->in_c); b++) {
+        const size_t c0 = block_channel(s->in_c, b);
+        for (size_t c = c0; c < c0 + 8; c++)
+            *to++ = (float)params->acc_bias[c];
+        memcpy(to, params->mult + c0, 8 * sizeof(float));
+        memset(to + 8, 0, 8 * sizeof(float));
+        if (params->bias)
+            memcpy(to + 8, params->bias + c0, 8 * sizeof(float));
+        to += 16;
+        for (size_t tap = 0; tap < taps; tap++)
+            for (size_t c = c0; c < c0 + 8; c++)
+                *to++ = w[c * taps + tap];
+    }
+}
+
+void oct_depthwise_u8s8_fma_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch)
+{
+    const oct_conv_shape *s = job->shape;
+    const char *packed = job->packed;
+    if (!packed[0]) {
+        oct_depthwise_u8s8_pairs_avx2(job, packed + HEADER_BYTES, row_begin, row_end, scratch);
+        return;
+    }
+    const pixel_format format = pixel_format_of(&job->e);
+    void (*const rows[2][2])(const tile_row *j) = {{row_3x3s1, row_3x3s2}, {row_5x5s1, row_5x5s2}};
+    for (size_t row = row_begin; row < row_end; row++)
+        run_row(job, &format, row, rows[s->kernel_w == 5][s->stride_w == 2]);
+}
