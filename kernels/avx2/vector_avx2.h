@@ -21,12 +21,8 @@ OCT_INLINE void store_256(void *p, __m256i v) { _mm256_storeu_si256((__m256i *)p
 OCT_INLINE void store_128(void *p, __m128i v) { _mm_storeu_si128((__m128i *)p, v); }
 OCT_INLINE void store_64(void *p, __m128i v) { _mm_storel_epi64((__m128i *)p, v); }
 
-/* The upper half, one vmovhps. (_mm_storeh_pd says the same but asks for an aligned double.) */
-OCT_INLINE void store_high_64(void *p, __m128i v)
-{
-    const long long high = _mm_extract_epi64(v, 1);
-    memcpy(p, &high, sizeof(high));
-}
+/* The upper half: one vmovhps. (_mm_storeh_pd says the same, but through a double that would have to be aligned.) */
+OCT_INLINE void store_high_64(void *p, __m128i v) { _mm_storeh_pi((__m64 *)p, _mm_castsi128_ps(v)); }
 
 /* `width` bytes, a constant 8, 16 or 32; the rest of the vector is zero (loads) or left out (stores). */
 OCT_INLINE __m256i load_bytes(const void *p, size_t width)
