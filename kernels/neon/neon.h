@@ -11,7 +11,9 @@ void oct_gemm_f32_neon(const oct_tile *tile);
 void oct_gemv_f32_neon(const oct_tile *tile);
 void oct_gemm_u8s8_neon(const oct_tile *tile);
 
+extern const oct_depthwise_entry oct_depthwise_square_f32_neon[4];
 extern const oct_depthwise_entry oct_depthwise_f32_neon;
+extern const oct_depthwise_entry oct_depthwise_3x3_u8s8_neon[2];
 extern const oct_depthwise_entry oct_depthwise_u8s8_neon;
 
 void oct_max_pool_f32_neon(const oct_pool_job *job);

@@ -28,7 +28,9 @@ void oct_overlay_neon(oct_kernels *table)
     lay(table->gemm_u8s8, gemm_u8s8);
     lay(table->gemv_u8s8, gemm_u8s8);
     oct_lay_depthwise(table->depthwise_f32, &oct_depthwise_f32_neon, 1);
+    oct_lay_depthwise(table->depthwise_f32, oct_depthwise_square_f32_neon, 4);
     oct_lay_depthwise(table->depthwise_u8s8, &oct_depthwise_u8s8_neon, 1);
+    oct_lay_depthwise(table->depthwise_u8s8, oct_depthwise_3x3_u8s8_neon, 2);
 
     table->max_pool_f32 = oct_max_pool_f32_neon;
     table->max_pool_u8 = oct_max_pool_u8_neon;

@@ -10,4 +10,6 @@
 void oct_gemm_u8s8_neondot(const oct_tile *tile);
 void oct_gemv_u8s8_neondot(const oct_tile *tile);
 
+extern const oct_depthwise_entry oct_depthwise_3x3_u8s8_neondot[2];
+
 #endif

@@ -16,4 +16,5 @@ void oct_overlay_neondot(oct_kernels *table)
         table->gemm_u8s8[i] = gemm_u8s8[i];
         table->gemv_u8s8[i] = gemv_u8s8[i];
     }
+    oct_lay_depthwise(table->depthwise_u8s8, oct_depthwise_3x3_u8s8_neondot, 2);
 }
