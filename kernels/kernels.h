@@ -188,6 +188,31 @@ typedef struct oct_activation {
     float alpha, beta;
 } oct_activation;
 
+/* Where one place of a resized axis comes from: two places of the input, and how much of the second. */
+typedef struct oct_resize_tap {
+    size_t first, second;
+    float weight;               /* 0..1 */
+    int32_t weight_q14;         /* the same in units of 2^-14: 0..16384 */
+} oct_resize_tap;
+
+/* One row of output pixels, each between four input pixels of c channels: with p = x[pixel], w = weight,
+ *
+ *        row0:  .. a (p.first) .. b (p.second) ..        top (1 - w)
+ *                            o                           a fraction p.weight of the way from a to b, w of the way from row0 to row1
+ *        row1:  .. c (p.first) .. d (p.second) ..        bottom w
+ *
+ *   f32:  out = a * (1 - w) * (1 - p.weight) + b * (1 - w) * p.weight + c * w * (1 - p.weight) + d * w * p.weight
+ *   u8:   out = (a * A + b * B + c * C + d * D + 2^13) >> 14,   integers, in units of 2^-14, that always add up to 2^14:
+ *             D = (weight_q14 * p.weight_q14 + 2^13) >> 14    B = p.weight_q14 - D    C = weight_q14 - D    A = 2^14 - B - C - D */
+typedef struct oct_resize_job {
+    size_t pixels, c;
+    const void *row0, *row1;    /* may be the same */
+    const oct_resize_tap *x;    /* one per output pixel */
+    float weight;               /* of row1 */
+    int32_t weight_q14;
+    void *out;                  /* pixels * c elements */
+} oct_resize_job;
+
 /* ----------------------------------------------------------------------------------------------- table ---- */
 
 typedef struct oct_kernels {
@@ -207,6 +232,11 @@ typedef struct oct_kernels {
 
     void (*binary_f32)(const oct_binary_job *job);
     void (*binary_u8)(const oct_binary_job *job);
+
+    /* Output pixel p is the pixel x[p].first of `row`, whatever its bytes mean (their weights are not read). */
+    void (*gather_pixels)(size_t pixels, size_t pixel_bytes, const void *row, const oct_resize_tap *x, void *out);
+    void (*resize_linear_f32)(const oct_resize_job *job);
+    void (*resize_linear_u8)(const oct_resize_job *job);
 
     /* Element by element; in == out is allowed where both have the same type. */
     void (*clamp_f32)(size_t n, const float *in, float lo, float hi, float *out);

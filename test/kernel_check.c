@@ -31,7 +31,8 @@ const kernel_family kernel_families[] = {
     {"pools", check_pools},                 {"binary", check_binary},               {"clamp", check_clamp},
     {"lut", check_lut},                     {"quantize", check_quantize},           {"dequantize", check_dequantize},
     {"requantize", check_requantize},       {"widen", check_widen},                 {"minmax", check_minmax},
-    {"softmax", check_softmax},             {"transpose", check_transpose},         {NULL, NULL},
+    {"softmax", check_softmax},             {"transpose", check_transpose},         {"gather", check_gather},
+    {"resize", check_resize},               {NULL, NULL},
 };
 
 const oct_kernels *tested_kernels(size_t index)

@@ -36,7 +36,7 @@ extern const kernel_family kernel_families[];
 
 kernel_checker check_gemm_f32, check_gemm_u8s8, check_gemv_f32, check_gemv_u8s8, check_depthwise_f32, check_depthwise_u8s8;
 kernel_checker check_pools, check_binary, check_clamp, check_lut, check_quantize, check_dequantize, check_requantize, check_widen;
-kernel_checker check_minmax, check_softmax, check_transpose;
+kernel_checker check_minmax, check_softmax, check_transpose, check_gather, check_resize;
 
 /* The levels to be tested, weakest first: those this machine can run, up to test_isa(). NULL after the last. */
 const oct_kernels *tested_kernels(size_t index);

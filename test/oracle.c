@@ -188,6 +188,31 @@ oracle_value oracle_pool(const oct_pool_args *args, size_t pixel, size_t channel
     return finish_average(sum_f, size, sum_i, w->kernel_h * w->kernel_w, mult, &job, args->u8);
 }
 
+/* -------------------------------------------------------------------------------------------- resize ---- */
+
+/* f32: four products of two weights each, one rounding each. u8: exact. */
+oracle_value oracle_resize(const oct_resize_job *job, bool u8, size_t pixel, size_t channel)
+{
+    const oct_resize_tap *tap = &job->x[pixel];
+    const void *rows[2] = {job->row0, job->row1};
+    const size_t columns[2] = {tap->first, tap->second};
+    const int64_t one = 1 << 14, corner = (job->weight_q14 * tap->weight_q14 + one / 2) / one;
+    const int64_t whole[2][2] = {{one - job->weight_q14 - tap->weight_q14 + corner, tap->weight_q14 - corner},
+                                 {job->weight_q14 - corner, corner}};
+    double sum_f = 0, size = 0;
+    int64_t sum_i = one / 2;
+    for (int r = 0; r < 2; r++)
+        for (int k = 0; k < 2; k++) {
+            const size_t at = columns[k] * job->c + channel;
+            const double v = u8 ? (double)((const uint8_t *)rows[r])[at] : (double)((const float *)rows[r])[at];
+            const double weight = (r ? (double)job->weight : 1.0 - (double)job->weight) * (k ? (double)tap->weight : 1.0 - (double)tap->weight);
+            sum_f += weight * v;
+            size += fabs(weight * v);
+            sum_i += whole[r][k] * (int64_t)v * u8;
+        }
+    return u8 ? (oracle_value){(double)(sum_i / one), 0.0} : (oracle_value){sum_f, 8 * EPS * size};
+}
+
 /* -------------------------------------------------------------------------------------------- binary ---- */
 
 /* In double, where one operation on floats is exact or nearly so. */

@@ -31,6 +31,9 @@ oracle_value oracle_pool(const oct_pool_args *args, size_t pixel, size_t channel
 /* One output of a pooling kernel, from its pointers. */
 oracle_value oracle_pool_kernel(const oct_pool_job *job, bool average, bool u8, size_t pixel, size_t channel);
 
+/* One channel of an output pixel between four. */
+oracle_value oracle_resize(const oct_resize_job *job, bool u8, size_t pixel, size_t channel);
+
 /* Element (row, column) of a binary operation. */
 oracle_value oracle_binary(const oct_binary_job *job, bool u8, size_t row, size_t column);
 

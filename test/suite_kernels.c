@@ -39,6 +39,8 @@ static void widen(void) { judge_family("widen"); }
 static void minmax(void) { judge_family("minmax"); }
 static void softmax(void) { judge_family("softmax"); }
 static void transpose(void) { judge_family("transpose"); }
+static void gather(void) { judge_family("gather"); }
+static void resize(void) { judge_family("resize"); }
 
 static const test_case cases[] = {
     {"gemm_f32", gemm_f32},             {"gemm_u8s8", gemm_u8s8},           {"gemv_f32", gemv_f32},
@@ -46,7 +48,8 @@ static const test_case cases[] = {
     {"pools", pools},                   {"binary", binary},                 {"clamp", clamp},
     {"lut", lut},                       {"quantize", quantize},             {"dequantize", dequantize},
     {"requantize", requantize},         {"widen", widen},                   {"minmax", minmax},
-    {"softmax", softmax},               {"transpose", transpose},
+    {"softmax", softmax},               {"transpose", transpose},             {"gather", gather},
+    {"resize", resize},
 };
 
 static void __attribute__((constructor)) register_suite(void) { test_register("kernels", cases, TEST_COUNT(cases)); }

@@ -228,6 +228,7 @@ static void complete_tables(void)
         CHECK(k->max_pool_f32 && k->max_pool_u8 && k->average_pool_f32 && k->average_pool_u8 && k->binary_f32 && k->binary_u8);
         CHECK(k->clamp_f32 && k->lut_u8 && k->quantize_f32_u8 && k->dequantize_u8_f32 && k->requantize_u8 && k->widen_u8_s16);
         CHECK(k->minmax_f32 && k->softmax_f32 && k->transpose_x32 && k->transpose_x8);
+        CHECK(k->gather_pixels && k->resize_linear_f32 && k->resize_linear_u8);
         CHECK(oct_gemm_variants_f32(k, 1) == k->gemv_f32 && oct_gemm_variants_f32(k, 2) == k->gemm_f32);
         CHECK(oct_gemm_variants_u8s8(k, 1) == k->gemv_u8s8 && oct_gemm_variants_u8s8(k, 2) == k->gemm_u8s8);
     }
@@ -235,7 +236,7 @@ static void complete_tables(void)
 
 /* Every function of a table, as pointers that can be compared. */
 typedef void any_function(void);
-enum { TABLE_FUNCTIONS = 22 };
+enum { TABLE_FUNCTIONS = 25 };
 static void functions_of(const oct_kernels *k, any_function *f[TABLE_FUNCTIONS])
 {
     any_function *all[TABLE_FUNCTIONS] = {
@@ -246,7 +247,8 @@ static void functions_of(const oct_kernels *k, any_function *f[TABLE_FUNCTIONS])
         (any_function *)k->clamp_f32,         (any_function *)k->lut_u8,               (any_function *)k->quantize_f32_u8,
         (any_function *)k->dequantize_u8_f32, (any_function *)k->requantize_u8,        (any_function *)k->widen_u8_s16,
         (any_function *)k->minmax_f32,        (any_function *)k->softmax_f32,          (any_function *)k->transpose_x32,
-        (any_function *)k->transpose_x8,
+        (any_function *)k->transpose_x8,      (any_function *)k->gather_pixels,        (any_function *)k->resize_linear_f32,
+        (any_function *)k->resize_linear_u8,
     };
     memcpy(f, all, sizeof all);
 }

@@ -455,6 +455,37 @@ static void binary_forgets_step(const oct_binary_job *job)
 }
 static void plant_binary(oct_kernels *t) { t->binary_f32 = binary_forgets_step; }
 
+static void gather_too_far(size_t pixels, size_t pixel_bytes, const void *row, const oct_resize_tap *x, void *out)
+{
+    right->gather_pixels(pixels, pixel_bytes, row, x, out);
+    if (pixel_bytes % 8 && pixel_bytes > 8)
+        memcpy((uint8_t *)out + pixels * pixel_bytes, row, 1);
+}
+static void plant_gather(oct_kernels *t) { t->gather_pixels = gather_too_far; }
+
+static void resize_truncates(const oct_resize_job *job)
+{
+    right->resize_linear_u8(job);
+    uint8_t *out = job->out;
+    const size_t last = (job->pixels - 1) * job->c, left = job->x[job->pixels - 1].first * job->c;
+    for (size_t i = 0; i < job->c && job->weight_q14 == 0; i++) {
+        const int32_t a = ((const uint8_t *)job->row0)[left + i];
+        const int32_t b = ((const uint8_t *)job->row0)[job->x[job->pixels - 1].second * job->c + i];
+        out[last + i] = (uint8_t)(a + ((b - a) * job->x[job->pixels - 1].weight_q14 >> 14));
+    }
+}
+static void plant_resize_u8(oct_kernels *t) { t->resize_linear_u8 = resize_truncates; }
+
+/* Top and bottom the other way round. */
+static void resize_upside_down(const oct_resize_job *job)
+{
+    oct_resize_job wrong = *job;
+    wrong.row0 = job->row1;
+    wrong.row1 = job->row0;
+    right->resize_linear_f32(&wrong);
+}
+static void plant_resize_f32(oct_kernels *t) { t->resize_linear_f32 = resize_upside_down; }
+
 static const planted_bug small_bugs[] = {
     {"lut", "one too far", plant_lut},
     {"clamp", "one short", plant_clamp},
@@ -469,6 +500,9 @@ static const planted_bug small_bugs[] = {
     {"pools", "max forgets a tap", plant_max_pool},
     {"pools", "average with another zero point", plant_average_pool},
     {"binary", "forgets the step", plant_binary},
+    {"gather", "one byte too many", plant_gather},
+    {"resize", "truncates", plant_resize_u8},
+    {"resize", "upside down", plant_resize_f32},
 };
 
 /* One bug, sometimes two, for each of the other families. */

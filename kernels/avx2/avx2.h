@@ -31,6 +31,11 @@ void oct_average_pool_f32_avx2(const oct_pool_job *job);
 void oct_max_pool_u8_avx2(const oct_pool_job *job);
 void oct_average_pool_u8_avx2(const oct_pool_job *job);
 
+/* resize_avx2.c */
+void oct_gather_pixels_avx2(size_t pixels, size_t pixel_bytes, const void *row, const oct_resize_tap *x, void *out);
+void oct_resize_linear_f32_avx2(const oct_resize_job *job);
+void oct_resize_linear_u8_avx2(const oct_resize_job *job);
+
 /* binary_avx2.c */
 void oct_binary_f32_avx2(const oct_binary_job *job);
 void oct_binary_u8_avx2(const oct_binary_job *job);

@@ -61,6 +61,10 @@ void oct_overlay_avx2(oct_kernels *table)
     table->binary_f32 = oct_binary_f32_avx2;
     table->binary_u8 = oct_binary_u8_avx2;
 
+    table->gather_pixels = oct_gather_pixels_avx2;
+    table->resize_linear_f32 = oct_resize_linear_f32_avx2;
+    table->resize_linear_u8 = oct_resize_linear_u8_avx2;
+
     table->clamp_f32 = oct_clamp_f32_avx2;
     table->activate_f32 = oct_activate_f32_avx2;
     table->lut_u8 = oct_lut_u8_avx2;

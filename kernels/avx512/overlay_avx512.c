@@ -2,6 +2,7 @@
 #include <string.h>
 #include "depthwise_avx512.h"
 #include "gemm_avx512.h"
+#include "resize_avx512.h"
 
 static const oct_gemm_entry gemm_f32[] = {
     {oct_gemm_f32_6x64_avx512, 6, 64, 1, OCT_ELEM_F32, OCT_ELEM_F32, "avx512 6x64", 0},
@@ -60,4 +61,6 @@ void oct_overlay_avx512(oct_kernels *table)
     table->activate_f32 = oct_activate_f32_avx512;
     oct_lay_depthwise(table->depthwise_f32, depthwise_f32, sizeof depthwise_f32 / sizeof depthwise_f32[0]);
     oct_lay_depthwise(table->depthwise_u8s8, depthwise_u8s8, sizeof depthwise_u8s8 / sizeof depthwise_u8s8[0]);
+    table->resize_linear_f32 = oct_resize_linear_f32_avx512;
+    table->resize_linear_u8 = oct_resize_linear_u8_avx512;
 }

@@ -38,6 +38,9 @@ void oct_overlay_neon(oct_kernels *table)
     table->average_pool_u8 = oct_average_pool_u8_neon;
     table->binary_f32 = oct_binary_f32_neon;
     table->binary_u8 = oct_binary_u8_neon;
+    table->gather_pixels = oct_gather_pixels_neon;
+    table->resize_linear_f32 = oct_resize_linear_f32_neon;
+    table->resize_linear_u8 = oct_resize_linear_u8_neon;
     table->clamp_f32 = oct_clamp_f32_neon;
     table->activate_f32 = oct_activate_f32_neon;
     table->lut_u8 = oct_lut_u8_neon;

@@ -35,6 +35,10 @@ void oct_overlay_scalar(oct_kernels *table)
         .binary_f32 = oct_binary_f32_scalar,
         .binary_u8 = oct_binary_u8_scalar,
 
+        .gather_pixels = oct_gather_pixels_scalar,
+        .resize_linear_f32 = oct_resize_linear_f32_scalar,
+        .resize_linear_u8 = oct_resize_linear_u8_scalar,
+
         .clamp_f32 = oct_clamp_f32_scalar,
         .activate_f32 = oct_activate_f32_scalar,
         .lut_u8 = oct_lut_u8_scalar,

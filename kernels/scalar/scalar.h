@@ -28,6 +28,11 @@ void oct_max_pool_u8_scalar(const oct_pool_job *job);
 void oct_average_pool_f32_scalar(const oct_pool_job *job);
 void oct_average_pool_u8_scalar(const oct_pool_job *job);
 
+/* resize_scalar.c */
+void oct_gather_pixels_scalar(size_t pixels, size_t pixel_bytes, const void *row, const oct_resize_tap *x, void *out);
+void oct_resize_linear_f32_scalar(const oct_resize_job *job);
+void oct_resize_linear_u8_scalar(const oct_resize_job *job);
+
 /* binary_scalar.c */
 void oct_binary_f32_scalar(const oct_binary_job *job);
 void oct_binary_u8_scalar(const oct_binary_job *job);
