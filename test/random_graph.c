@@ -314,6 +314,23 @@ static void add_slice(oct_graph *g, oct_dtype dtype)
     last_of(g, OCT_OP_SLICE, &a, &x, 1);
 }
 
+static void add_resize(oct_graph *g, oct_dtype dtype)
+{
+    const int x = any_value(g, dtype, true);
+    if (x == OCT_NONE)
+        return;
+    oct_attrs a = {.resize = {.mode = between(0, OCT_RESIZE_MODES - 1), .place = between(0, OCT_PLACE_COUNT - 1),
+                              .round = between(0, OCT_ROUND_COUNT - 1)}};
+    for (int i = 0; i < 2; i++) {
+        const int in = (int)g->values[x].shape.dims[1 + i];
+        a.resize.size[i] = test_below(3) ? in * between(1, 3) : between(1, 12);
+        /* Odd scales, so that no place is nearly half way between two pixels. */
+        if (test_below(4) == 0)
+            a.resize.scale[i] = (float)a.resize.size[i] / (float)in * test_uniform(1.0f, 1.1f);
+    }
+    last_of(g, OCT_OP_RESIZE, &a, &x, 1);
+}
+
 static void add_softmax(oct_graph *g)
 {
     const int x = any_value(g, OCT_F32, false);
@@ -351,7 +368,7 @@ static void add_conversion(oct_graph *g)
 static void add_any(oct_graph *g)
 {
     const oct_dtype dtype = test_below(2) ? OCT_F32 : OCT_U8;
-    switch (test_below(18)) {
+    switch (test_below(19)) {
     case 0: case 1: case 2: case 3: add_conv(g, dtype); break;
     case 4: case 5: add_dense(g, dtype); break;
     case 6: add_pool(g, dtype); break;
@@ -364,6 +381,7 @@ static void add_any(oct_graph *g)
     case 14: add_pad(g, dtype); break;
     case 15: add_slice(g, dtype); break;
     case 16: test_below(2) ? add_softmax(g) : add_matmul(g); break;
+    case 17: add_resize(g, dtype); break;
     default: add_conversion(g); break;
     }
 }

@@ -37,6 +37,7 @@ typedef enum oct_op {
     OCT_OP_SOFTMAX,     /* over one axis                                                        attrs.softmax */
     OCT_OP_QUANTIZE,    /* f32 -> u8 with the output value's scale and zero point; u8 -> u8 requantises */
     OCT_OP_DEQUANTIZE,  /* u8 -> f32                                                                       */
+    OCT_OP_RESIZE,      /* x NHWC, another height and width                                     attrs.resize */
     OCT_OP_COUNT
 } oct_op;
 
@@ -72,6 +73,22 @@ typedef enum oct_binary_fn { OCT_BINARY_ADD = 0, OCT_BINARY_MUL, OCT_BINARY_SUB,
 typedef enum oct_reduce_fn { OCT_REDUCE_MEAN = 0, OCT_REDUCE_SUM, OCT_REDUCE_MAX, OCT_REDUCE_MIN, OCT_REDUCE_COUNT } oct_reduce_fn;
 typedef enum oct_pad_mode { OCT_PAD_CONSTANT = 0, OCT_PAD_REFLECT, OCT_PAD_EDGE, OCT_PAD_COUNT } oct_pad_mode;
 
+/* How a resized axis is computed (ONNX Resize): output place o lies at place x of the input, a number with a fraction,
+ *
+ *   half pixel            x = (o + 1/2) / scale - 1/2           pixels are squares and keep the picture's edges
+ *   asymmetric            x = o / scale
+ *   align corners         x = o * (in - 1) / (in * scale - 1)   first and last pixel stay (one output pixel: x = 0)
+ *   pytorch half pixel    half pixel; 0 for one output pixel
+ *   half pixel symmetric  half pixel about the picture's middle, where in * scale was cut down to `size`
+ *   half pixel for nn     x = (o + 1/2) / scale
+ *
+ * and takes the pixel nearest to x, or lies between its two neighbours. Places beyond the edges are the edges. */
+typedef enum oct_resize_mode { OCT_RESIZE_NEAREST = 0, OCT_RESIZE_LINEAR, OCT_RESIZE_MODES } oct_resize_mode;
+typedef enum oct_resize_place { OCT_PLACE_HALF_PIXEL = 0, OCT_PLACE_ASYMMETRIC, OCT_PLACE_ALIGN_CORNERS, OCT_PLACE_PYTORCH_HALF_PIXEL,
+                                OCT_PLACE_HALF_PIXEL_SYMMETRIC, OCT_PLACE_HALF_PIXEL_FOR_NN, OCT_PLACE_COUNT } oct_resize_place;
+/* Nearest: the first two round to the nearest, a half down or up. */
+typedef enum oct_resize_round { OCT_ROUND_HALF_DOWN = 0, OCT_ROUND_HALF_UP, OCT_ROUND_FLOOR, OCT_ROUND_CEIL, OCT_ROUND_COUNT } oct_resize_round;
+
 /* Attributes hold only int32_t and float, so that one descriptor table (operators.h) saves, loads, checks and prints them all. */
 typedef struct oct_conv_attrs {
     int32_t kernel[2], stride[2], dilation[2];
@@ -92,6 +109,14 @@ typedef struct oct_reduce_attrs {
     int32_t keep_dims;
 } oct_reduce_attrs;
 
+typedef struct oct_resize_attrs {
+    int32_t mode;        /* oct_resize_mode */
+    int32_t place;       /* oct_resize_place */
+    int32_t round;       /* oct_resize_round; linear: not looked at */
+    int32_t size[2];     /* output height and width */
+    float scale[2];      /* output size / input size as the places see it; 0: exactly that */
+} oct_resize_attrs;
+
 typedef union oct_attrs {
     oct_conv_attrs conv;
     oct_pool_attrs pool;
@@ -104,6 +129,7 @@ typedef union oct_attrs {
     struct { int32_t mode; float value; int32_t before[OCT_MAX_RANK], after[OCT_MAX_RANK]; } pad;   /* negative: crops */
     struct { int32_t start[OCT_MAX_RANK], step[OCT_MAX_RANK], count[OCT_MAX_RANK]; } slice;
     struct { int32_t axis; int32_t log; } softmax;
+    oct_resize_attrs resize;
 } oct_attrs;
 
 typedef struct oct_value {

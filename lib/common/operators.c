@@ -1,6 +1,7 @@
 /* The operator table and its shape rules. */
 #include "operators.h"
 
+#include <float.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -56,6 +57,11 @@ static const oct_attr_field slice_fields[] = {
 static const oct_attr_field softmax_fields[] = {
     FIELD(softmax.axis, "axis", 'i', 1, 0, OCT_MAX_RANK - 1),
     FIELD(softmax.log, "log", 'i', 1, 0, 1),
+};
+static const oct_attr_field resize_fields[] = {
+    FIELD(resize.mode, "mode", 'i', 1, 0, OCT_RESIZE_MODES - 1), FIELD(resize.place, "place", 'i', 1, 0, OCT_PLACE_COUNT - 1),
+    FIELD(resize.round, "round", 'i', 1, 0, OCT_ROUND_COUNT - 1), FIELD(resize.size, "size", 'i', 2, 1, BIG),
+    FIELD(resize.scale, "scale", 'f', 2, 0, 0),
 };
 
 /* ----------------------------------------------------------------------------------------- shape rules ---- */
@@ -297,6 +303,22 @@ static oct_status infer_softmax(const oct_graph *graph, const oct_node *node, oc
     return oct_fail(OCT_ERR_ARGUMENT, "axis %d outside rank %d", node->attrs.softmax.axis, out->rank);
 }
 
+static oct_status infer_resize(const oct_graph *graph, const oct_node *node, oct_shape *out)
+{
+    *out = *shape_in(graph, node, 0);
+    if (out->rank != 4)
+        return oct_fail(OCT_ERR_ARGUMENT, "needs a 4-dimensional input, got rank %d", out->rank);
+    for (int i = 0; i < 2; i++) {
+        const float scale = node->attrs.resize.scale[i];
+        if (out->dims[1 + i] < 1)
+            return oct_fail(OCT_ERR_ARGUMENT, "axis %d has no elements to resize", 1 + i);
+        if (!(scale >= 0 && scale <= FLT_MAX))
+            return oct_fail(OCT_ERR_ARGUMENT, "a scale of %g; it must be a positive number, or 0 for that of the sizes", (double)scale);
+        out->dims[1 + i] = node->attrs.resize.size[i];
+    }
+    return OCT_OK;
+}
+
 /* ----------------------------------------------------------------------------------------------- table ---- */
 
 #define FIELDS(list) list, (int)(sizeof(list) / sizeof((list)[0]))
@@ -320,6 +342,7 @@ static const oct_operator operators[] = {
     {OCT_OP_SOFTMAX, "softmax", 1, 1, FIELDS(softmax_fields), OCT_QUANT_NEVER, false, infer_softmax, NULL},
     {OCT_OP_QUANTIZE, "quantize", 1, 1, NO_FIELDS, OCT_QUANT_BORDER, false, infer_same, NULL},
     {OCT_OP_DEQUANTIZE, "dequantize", 1, 1, NO_FIELDS, OCT_QUANT_BORDER, false, infer_same, NULL},
+    {OCT_OP_RESIZE, "resize", 1, 1, FIELDS(resize_fields), OCT_QUANT_SAME, false, infer_resize, NULL},
 };
 
 const oct_operator *oct_operator_of(oct_op op)

@@ -48,6 +48,15 @@ static bool pools_nothing(const oct_pool_attrs *a)
            !a->pad[2] && !a->pad[3];
 }
 
+/* The same size. A scale of 1, or of the sizes, puts every output pixel onto its input pixel, but for the mode that is half a pixel off. */
+static bool resizes_nothing(const oct_resize_attrs *a, const oct_shape *x)
+{
+    for (int i = 0; i < 2; i++)
+        if (a->size[i] != x->dims[1 + i] || (a->scale[i] != 0 && a->scale[i] != 1))
+            return false;
+    return a->place != OCT_PLACE_HALF_PIXEL_FOR_NN;
+}
+
 static bool all_equal(const oct_graph *graph, int value, float number)
 {
     const float *data = oct_f32_constant(graph, value);
@@ -86,6 +95,7 @@ static int identity_of(const oct_graph *graph, const oct_node *node)
     case OCT_OP_CONCAT: same = node->in_count == 1; break;
     case OCT_OP_MAX_POOL:
     case OCT_OP_AVERAGE_POOL: same = pools_nothing(&node->attrs.pool); break;
+    case OCT_OP_RESIZE: same = resizes_nothing(&node->attrs.resize, x); break;
     case OCT_OP_REDUCE: same = node->attrs.reduce.axes == 0; break;
     case OCT_OP_BINARY: return neutral_operand(graph, node);
     default: break;

@@ -168,6 +168,8 @@ static oct_function *clamp_place(oct_graph *graph, int n)
 /* Operators that only pick or move elements: a clamp may as well come before them. Padding adds elements of its own. */
 static bool commutes_with_clamp(const oct_node *node)
 {
+    if (node->op == OCT_OP_RESIZE)
+        return node->attrs.resize.mode == OCT_RESIZE_NEAREST;
     return node->op == OCT_OP_MAX_POOL || node->op == OCT_OP_RESHAPE || node->op == OCT_OP_TRANSPOSE || node->op == OCT_OP_SLICE;
 }
 
