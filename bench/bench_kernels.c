@@ -108,7 +108,8 @@ int bench_kernels(int argc, char **argv)
     const arg_spec spec = {.command = "octet-bench kernels",
                            .usage = "[--isa LIST] [--filter TEXT] [--threads N] [--seconds S] [--json FILE]",
                            .about = "Times float and int8 kernels against each other on the layer shapes of MobileNetV1,\n"
-                                    "MobileNetV2, ResNet50, VGG16, InceptionV3 and on square matrix products.\n",
+                                    "MobileNetV2, ResNet50, VGG16, InceptionV3, on small first layers and on square\n"
+                                    "matrix products.\n",
                            .groups = {options}};
     bench_lists lists;
     int words;

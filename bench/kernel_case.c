@@ -1,6 +1,7 @@
-/* kernel_case.c - the four families of kernels, each made ready for one layer.
+/* kernel_case.c - the five families of kernels, each made ready for one layer.
  *
  *     direct        matrix products and convolutions: packed weights, rows or row pointers   oct_gemm_run
+ *     rows, patches convolutions with few input channels, strip by strip                     oct_strips_run
  *     depthwise     the first depthwise entry of the table that accepts the shape            entry->run
  *     pool          the loops of pool.h round the table's pooling kernels                    oct_pool_run_rows
  *     elementwise   adding two tensors                                                       binary_f32, binary_u8
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gemm.h"
+#include "conv_strips.h"
 #include "pool.h"
 
 /* ---------------------------------------------------------------------------------------------- memory ---- */
@@ -142,33 +143,42 @@ static void run_direct(kernel_case *c)
     team_run(c->team, direct_part, c);
 }
 
-/* What the maker takes, whatever the ISA. */
-static bool is_product(const bench_shape *shape, const oct_kernels *kernels, bool int8)
+/* The micro-kernels for a product of that many rows. */
+static const oct_gemm_entry *entries(const bench_shape *s, const oct_kernels *kernels, bool int8)
 {
-    (void)kernels, (void)int8;
-    return shape->kind == SHAPE_GEMM || shape->kind == SHAPE_DENSE || shape->kind == SHAPE_CONV;
+    return int8 ? oct_gemm_variants_u8s8(kernels, s->m) : oct_gemm_variants_f32(kernels, s->m);
 }
 
-/* No row pointers needed. (SHAPE_GEMM and SHAPE_DENSE have no conv to ask.) */
+/* As the runtime chooses. (SHAPE_GEMM and SHAPE_DENSE have no conv to ask.) */
+static oct_lowering lowering(const bench_shape *s, const oct_kernels *kernels, bool int8)
+{
+    return s->kind == SHAPE_CONV ? oct_conv_lowering(&s->conv, entries(s, kernels, int8)) : OCT_LOWERING_MATRIX;
+}
+
+static bool is_product(const bench_shape *s, const oct_kernels *kernels, bool int8)
+{
+    const bool product = s->kind == SHAPE_GEMM || s->kind == SHAPE_DENSE || s->kind == SHAPE_CONV;
+    return product && lowering(s, kernels, int8) <= OCT_LOWERING_DIRECT;
+}
+
+/* No row pointers needed. */
 static bool is_matrix(const bench_shape *s) { return s->kind != SHAPE_CONV || oct_conv_is_matrix(&s->conv); }
 
 /* Panels filled with numbers: where each weight lies makes no difference to the time. */
-static bool make_weights(kernel_case *c, direct_job *d)
+static bool make_weights(kernel_case *c, size_t taps, oct_packed *packed, oct_gemm_job *gemm)
 {
     const bench_shape *s = c->shape;
-    const oct_gemm_entry *variants = c->int8 ? oct_gemm_variants_u8s8(c->kernels, s->m) : oct_gemm_variants_f32(c->kernels, s->m);
-    /* s->k counts all products of an output; a tap is one position of the window. */
-    const size_t taps = is_matrix(s) ? 1 : s->conv.kernel_h * s->conv.kernel_w;
+    const oct_gemm_entry *variants = entries(s, c->kernels, c->int8);
     const oct_elem elem = (oct_elem)variants->b_elem;
     const size_t bytes = oct_packed_bytes(variants, s->n, taps, s->k / taps), columns = oct_padded_columns(variants, s->n);
-    d->packed = (oct_packed){.variants = variants, .n = s->n, .taps = taps, .k = s->k / taps};
-    d->packed.data = case_values(c, elem, bytes / elem_size(elem));
-    d->gemm.packed = &d->packed;
-    d->gemm.e.bias = case_floats(c, columns, 0);
-    d->gemm.e.acc_bias = case_alloc(c, columns * sizeof(int32_t));
-    d->gemm.e.mult = case_floats(c, columns, 1e-5f);
+    *packed = (oct_packed){.variants = variants, .n = s->n, .taps = taps, .k = s->k / taps};
+    packed->data = case_values(c, elem, bytes / elem_size(elem));
+    gemm->packed = packed;
+    gemm->e.bias = case_floats(c, columns, 0);
+    gemm->e.acc_bias = case_alloc(c, columns * sizeof(int32_t));
+    gemm->e.mult = case_floats(c, columns, 1e-5f);
     c->kernel = variants->name;
-    return d->packed.data && d->gemm.e.bias && d->gemm.e.acc_bias && d->gemm.e.mult;
+    return packed->data && gemm->e.bias && gemm->e.acc_bias && gemm->e.mult;
 }
 
 /* The left side: a matrix, or row pointers into the picture. */
@@ -208,7 +218,7 @@ static bool make_direct(kernel_case *c)
     if (!d || !out)
         return false;
     d->gemm = (oct_gemm_job){.m = s->m, .e = plain_epilogue(c, out)};
-    if (!make_weights(c, d) || !make_rows(c, d))
+    if (!make_weights(c, is_matrix(s) ? 1 : s->conv.kernel_h * s->conv.kernel_w, &d->packed, &d->gemm) || !make_rows(c, d))
         return false;
     d->units = oct_gemm_units(&d->gemm);
     c->bytes = (d->in_elements + s->m * s->n) * (c->int8 ? 1 : 4) +
@@ -216,6 +226,61 @@ static bool make_direct(kernel_case *c)
     c->job = d;
     c->run = run_direct;
     return true;
+}
+
+/* ------------------------------------------------------------------ convolutions with few input channels ---- */
+
+typedef struct strips_case {
+    oct_strips strips;
+    oct_strips_job job;
+    oct_packed packed;
+    char *scratch;
+    size_t scratch_step; /* between the members' scratch memories */
+} strips_case;
+
+static void strips_part(void *arg, int member, int members)
+{
+    const strips_case *t = ((kernel_case *)arg)->job;
+    const size_t units = oct_strips_units(&t->strips);
+    oct_strips_run(&t->job, case_part(units, member, members), case_part(units, member + 1, members),
+                   t->scratch + (size_t)member * t->scratch_step);
+}
+
+static void run_strips(kernel_case *c) { team_run(c->team, strips_part, c); }
+
+static bool make_strips(kernel_case *c)
+{
+    const bench_shape *s = c->shape;
+    const oct_gemm_entry *variants = entries(s, c->kernels, c->int8);
+    const size_t in = s->conv.in_h * s->conv.in_w * s->conv.in_c, size = c->int8 ? 1 : sizeof(float);
+    strips_case *t = case_alloc(c, sizeof *t);
+    if (!t)
+        return false;
+    t->strips = oct_strips_plan(&s->conv, lowering(s, c->kernels, c->int8), variants);
+    t->scratch_step = oct_strips_scratch(&t->strips) + 64;
+    t->scratch = case_alloc(c, t->scratch_step * (size_t)team_members(c->team));
+    const void **pointers = case_alloc(c, oct_strips_pointers(&t->strips) * sizeof *pointers);
+    t->job = (oct_strips_job){.strips = &t->strips, .kernels = c->kernels, .in_zero = ZERO, .pointers = pointers,
+                              .connected = t->scratch};
+    t->job.in = case_values(c, c->int8 ? OCT_ELEM_U8 : OCT_ELEM_F32, in);
+    t->job.gemm.e = plain_epilogue(c, case_alloc(c, s->m * s->n * size));
+    if (!t->scratch || !pointers || !t->job.in || !t->job.gemm.e.out || !make_weights(c, t->strips.taps, &t->packed, &t->job.gemm))
+        return false;
+    oct_strips_connect(&t->strips, t->scratch, pointers);
+    c->bytes = (in + s->m * s->n) * size + oct_packed_bytes(variants, s->n, t->packed.taps, t->packed.k);
+    c->job = t;
+    c->run = run_strips;
+    return true;
+}
+
+static bool is_rows(const bench_shape *s, const oct_kernels *kernels, bool int8)
+{
+    return lowering(s, kernels, int8) == OCT_LOWERING_ROWS;
+}
+
+static bool is_patches(const bench_shape *s, const oct_kernels *kernels, bool int8)
+{
+    return lowering(s, kernels, int8) == OCT_LOWERING_PATCHES;
 }
 
 /* ------------------------------------------------------------------------------------------- depthwise ---- */
@@ -430,6 +495,8 @@ static bool make_add(kernel_case *c)
 }
 
 const case_maker case_makers[] = {{"direct", is_product, make_direct},
+                                  {"rows", is_rows, make_strips},
+                                  {"patches", is_patches, make_strips},
                                   {"depthwise", is_depthwise, make_depthwise},
                                   {"pool", is_pool, make_pool},
                                   {"elementwise", is_add, make_add},

@@ -120,6 +120,16 @@ static void print_foreign(const kernel_row *row, FILE *to)
                     row->figures[k].median / row->figures[row->best_f32].median);
 }
 
+/* Convolutions that are not computed in the plain way say so below the table, where there is room. */
+static void print_algos(const kernel_row *row, FILE *to)
+{
+    if (row->shape->kind != SHAPE_CONV || row->best_f32 < 0 || row->best_int8 < 0)
+        return;
+    const char *f32 = row->figures[row->best_f32].algo, *int8 = row->figures[row->best_int8].algo;
+    if (strcmp(f32, "direct") || strcmp(int8, "direct"))
+        fprintf(to, "%s: f32 %s, int8 %s\n", row->shape->name, f32, int8);
+}
+
 /* One table per ISA; the rows come sorted by ISA. */
 void kernel_rows_print(const kernel_row *rows, int count, int threads, FILE *to)
 {
@@ -138,8 +148,10 @@ void kernel_rows_print(const kernel_row *rows, int count, int threads, FILE *to)
                 threads, threads == 1 ? "" : "s");
         table_print(t, to);
         table_free(t);
-        for (int k = first; k < i; k++)
+        for (int k = first; k < i; k++) {
+            print_algos(&rows[k], to);
             print_foreign(&rows[k], to);
+        }
         fprintf(to, "\n");
     }
 }

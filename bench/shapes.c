@@ -7,6 +7,7 @@
  *     VGG16         Simonyan and Zisserman, 2014
  *     ResNet50      He et al., 2015           bottlenecks, the stride in the 3x3 (as torchvision has it)
  *     InceptionV3   Szegedy et al., 2015      blocks A to E, names as in torchvision
+ *     tiny          Banbury et al., 2021      the first layers of three networks of MLPerf Tiny
  *
  * Shapes, not networks: activations, concatenations and batch normalisation leave no trace here.
  */
@@ -378,6 +379,17 @@ static void inception_v3(shape_list *list)
     dense(&at, "fc", 1000);
 }
 
+/* What MLPerf Tiny's networks (Banbury et al., 2021) have and the large ones have not: first layers on small inputs. */
+static void tiny(shape_list *list)
+{
+    walk sound = {list, "tiny", 49, 10, 1}, picture = {list, "tiny", 32, 32, 3}, person = {list, "tiny", 96, 96, 3};
+    bench_shape s = {.kind = SHAPE_CONV};
+    set_name(&s, &sound, "kws.conv1");
+    slide(&sound, &s, &(window){10, 4, 2, 5, 1}, 64);
+    conv(&picture, "ic.conv1", 3, 1, 16);
+    conv(&person, "vww.conv1", 3, 2, 8);
+}
+
 void shapes_fill(shape_list *list)
 {
     list->count = 0;
@@ -391,4 +403,5 @@ void shapes_fill(shape_list *list)
     mobilenet_v2(list);
     vgg16(list);
     inception_v3(list);
+    tiny(list);
 }

@@ -2,7 +2,7 @@
  *
  * Every distinct convolution, depthwise convolution, pool, add and fully connected layer of MobileNetV1, MobileNetV2, ResNet50,
  * VGG16 (224 x 224) and InceptionV3 (299 x 299), one picture at a time, named after the first layer that has it (names as in
- * torchvision where the network is there), and square matrix products of 256 to 2048.
+ * torchvision where the network is there), the first layers of three small networks, and square matrix products of 256 to 2048.
  */
 #ifndef BENCH_SHAPES_H
 #define BENCH_SHAPES_H

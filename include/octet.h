@@ -184,7 +184,7 @@ OCT_API oct_status oct_session_describe(const oct_session *session, oct_session_
 
 /* How a layer runs in this session; index as in oct_model_layer. The strings belong to the session. */
 typedef struct oct_layer_run {
-    const char *algo;     /* "direct", "depthwise", "elementwise", "none" (its result is another tensor's memory), ... */
+    const char *algo;     /* "direct", "rows", "depthwise", "elementwise", "none" (its result is another tensor's memory), ... */
     const char *kernel;   /* the micro-kernel that does it: "gemm_u8s8 avx2 6x16" */
     double microseconds;  /* of the last run; 0 unless oct_options.profile */
     size_t bytes_moved;   /* inputs + weights + outputs: what has to pass through memory at least once */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gemm.h"
+#include "conv_strips.h"
 #include "kernel_check.h"
 #include "pool.h"
 
@@ -18,6 +18,7 @@ typedef struct conv_case {
     const oct_kernels *kernels;
     const oct_gemm_entry *variants;
     bool u8s8, post, skip_padding;
+    oct_lowering lowering;              /* ROWS, PATCHES: in strips */
     oct_conv_shape shape;
     size_t pixels, taps, depth;         /* output pixels; kernel positions; input channels of a group */
     void *in, *w;                       /* f32, or u8 and s8 */
@@ -54,6 +55,24 @@ static oct_conv_shape random_conv(void)
     return s;
 }
 
+/* Few channels and kernels up to 7x7, every pad; now and then an image that takes several strips. */
+static oct_conv_shape random_first_layer(void)
+{
+    oct_conv_shape s = {.batch = 1 + test_below(2), .kernel_h = 1 + test_below(7), .kernel_w = 1 + test_below(7),
+                        .stride_h = 1 + test_below(3), .stride_w = 1 + test_below(3), .dilation_h = 1, .dilation_w = 1, .groups = 1,
+                        .in_c = 1 + test_below(4), .out_c = 1 + test_below(40)};
+    random_axis(&s.in_h, &s.out_h, s.kernel_h, s.stride_h, 1, &s.pad_top);
+    random_axis(&s.in_w, &s.out_w, s.kernel_w, s.stride_w, 1, &s.pad_left);
+    if (test_below(4) == 0) {
+        const size_t down = test_below(30), right = test_below(60);
+        s.in_h += down * s.stride_h;
+        s.out_h += down;
+        s.in_w += right * s.stride_w;
+        s.out_w += right;
+    }
+    return s;
+}
+
 /* x * w^T as a 1x1 convolution over m pixels. */
 static oct_conv_shape matrix_shape(size_t m, size_t n, size_t k)
 {
@@ -66,6 +85,10 @@ static void place_input(conv_case *c)
 {
     const guard_side side = test_below(2) ? GUARD_BEHIND : GUARD_BEFORE;
     const size_t n = in_elements(&c->shape), size = elem_bytes((oct_elem)c->variants->a_elem);
+    if (c->lowering >= OCT_LOWERING_ROWS) {
+        c->rows_in = guarded_copy(SLOT_A, c->in, n * (c->u8s8 ? 1 : 4), 1, side);
+        return;
+    }
     c->rows_in = guarded(SLOT_A, n * size, 1, side);
     c->padding = guarded(SLOT_TABLE, c->shape.in_c * size, 1, side);
     memset(c->padding, c->variants->a_elem == OCT_ELEM_U8 ? c->data.layer.x_zero : 0, c->shape.in_c * size);
@@ -159,6 +182,33 @@ static void run_group(conv_case *c, size_t group)
     run_units(&job);
 }
 
+/* Strips from the last to the first, each by one of two threads: scratch memory is exactly as long as was asked for, full of NaNs,
+ * and the second thread's pointers are the first one's moved. */
+static void run_in_strips(conv_case *c)
+{
+    const oct_strips strips = oct_strips_plan(&c->shape, c->lowering, c->variants);
+    const size_t n = c->shape.out_c, bytes = oct_strips_scratch(&strips), size = elem_bytes(c->data.layer.e.out_elem);
+    oct_packed packed = {.variants = c->variants, .n = n, .taps = strips.taps, .k = strips.k};
+    void *data = guarded(SLOT_B, oct_packed_bytes(c->variants, n, strips.taps, strips.k), 64, GUARD_BEHIND);
+    if (c->u8s8)
+        oct_pack_u8s8(&packed, c->w, data);
+    else
+        oct_pack_f32(&packed, c->w, data);
+    uint8_t *scratch = guarded(SLOT_SCRATCH, 2 * bytes, 64, GUARD_BEHIND);
+    const void **pointers = guarded(SLOT_POINTERS, oct_strips_pointers(&strips) * sizeof *pointers, sizeof *pointers, GUARD_BEHIND);
+    memset(scratch, 0xff, 2 * bytes);
+    oct_strips_connect(&strips, scratch, pointers);
+    oct_strips_job job = {.strips = &strips, .kernels = c->kernels, .in = c->rows_in, .in_zero = (uint8_t)c->data.layer.x_zero,
+                          .gemm = {.packed = &packed, .e = c->data.layer.e}, .pointers = pointers, .connected = scratch};
+    place_parameters(c, 0, n, c->w, &job.gemm.e);
+    job.gemm.e.out = c->area.out;
+    job.gemm.e.out_ld = c->area.ld_bytes / size;
+    if (c->post)
+        job.gemm.post = (oct_post){negate, &c->data.layer.e.out_elem};
+    for (size_t unit = oct_strips_units(&strips); unit-- > 0;)
+        oct_strips_run(&job, unit, unit + 1, scratch + test_below(2) * bytes);
+}
+
 /* Every element up to some 3,000, evenly spread over the output. */
 static void compare_conv(const conv_case *c, check_report *report)
 {
@@ -185,8 +235,11 @@ static void compare_conv(const conv_case *c, check_report *report)
 static void call_conv(void *arg)
 {
     conv_case *c = arg;
-    for (size_t g = 0; g < c->shape.groups; g++)
-        run_group(c, g);
+    if (c->lowering >= OCT_LOWERING_ROWS)
+        run_in_strips(c);
+    else
+        for (size_t g = 0; g < c->shape.groups; g++)
+            run_group(c, g);
 }
 
 /* Data, memory, the call, the verdict. */
@@ -240,6 +293,45 @@ static void convolutions(void)
             judge_conv(&c, (data_kind)test_below(DATA_KINDS), &report);
             CHECK_MSG(!report.failed, "%s", report.message);
         }
+    }
+}
+
+/* Both lowerings for few channels, whether they would be chosen or not. */
+static void first_layers(void)
+{
+    for (size_t level = 0; tested_kernels(level); level++) {
+        for (int i = 0; i < 400; i++) {
+            check_report report = {0};
+            conv_case c = make_case(tested_kernels(level), i & 1, random_first_layer());
+            c.lowering = i & 2 ? OCT_LOWERING_ROWS : OCT_LOWERING_PATCHES;
+            judge_conv(&c, (data_kind)test_below(DATA_KINDS), &report);
+            CHECK_MSG(!report.failed, "%s: %s", oct_lowering_name(c.lowering), report.message);
+        }
+    }
+}
+
+/* Whatever the ISA, products of bytes are not left a quarter empty without need, and long taps are not copied. */
+static void chosen_lowerings(void)
+{
+    for (size_t level = 0; tested_kernels(level); level++) {
+        const oct_gemm_entry *u8s8 = tested_kernels(level)->gemm_u8s8;
+        oct_conv_shape s = {.batch = 1, .in_h = 30, .in_w = 30, .in_c = 3, .out_h = 30, .out_w = 30, .out_c = 64, .kernel_h = 3,
+                            .kernel_w = 3, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1, .pad_top = 1,
+                            .pad_left = 1, .groups = 1};
+        const oct_lowering chosen = oct_conv_lowering(&s, u8s8);
+        const oct_strips strips = oct_strips_plan(&s, chosen, u8s8);
+        CHECK(chosen == OCT_LOWERING_ROWS || chosen == OCT_LOWERING_PATCHES);
+        CHECK(strips.taps * strips.k == 27 && strips.taps * strips.run_k <= 30);
+        s.in_c = 1;
+        CHECK(oct_conv_lowering(&s, tested_kernels(level)->gemm_f32) == OCT_LOWERING_ROWS);
+        s.dilation_w = 2;
+        CHECK(oct_conv_lowering(&s, u8s8) == OCT_LOWERING_DIRECT);
+        s.dilation_w = 1;
+        s.in_c = 64;
+        CHECK(oct_conv_lowering(&s, u8s8) == OCT_LOWERING_DIRECT);
+        s.kernel_h = s.kernel_w = 1;
+        s.pad_top = s.pad_left = 0;
+        CHECK(oct_conv_lowering(&s, u8s8) == OCT_LOWERING_MATRIX);
     }
 }
 
@@ -560,6 +652,8 @@ static void window_beside_image(void)
 
 static const test_case cases[] = {
     {"convolutions", convolutions},
+    {"first_layers", first_layers},
+    {"chosen_lowerings", chosen_lowerings},
     {"matrices", matrices},
     {"large_matrices", large_matrices},
     {"longest_sums", longest_sums},

@@ -356,6 +356,8 @@ static void layers_tell_how_they_run(void)
         CHECK_OK(oct_session_layer(session, i, &run));
         CHECK_MSG(run.microseconds > 0 && run.bytes_moved > 0, "layer %zu", i);
     }
+    CHECK_OK(oct_session_layer(session, 1, &run));
+    CHECK(!strcmp(run.algo, "rows"));
     CHECK_OK(oct_session_layer(session, 3, &run));
     CHECK(!strcmp(run.algo, "depthwise"));
     oct_session_free(session);
