@@ -20,27 +20,14 @@ static void row_5x5s2(const tile_row *j) { tile_whole_row(j, 5, 2, false); }
 
 static size_t block_bytes(const oct_conv_shape *s) { return 8 * (1 + s->kernel_h * s->kernel_w) * sizeof(float); }
 
-/* One output row: the kernel rows inside the image, and their weights. */
-static void run_square_row(const oct_depthwise_job *job, const pixel_format *format, size_t row, void (*run_row)(const tile_row *j))
-{
-    const oct_conv_shape *s = job->shape;
-    const size_t row_elements = s->in_w * s->in_c;
-    const kernel_rows inside = kernel_rows_inside(s, row % s->out_h);
-    const float *first = (const float *)job->in + (row / s->out_h * s->in_h + inside.first_y) * row_elements;
-    tile_source source[MAX_KERNEL];
-    for (size_t r = 0; r < inside.count; r++)
-        source[r] = (tile_source){(const char *)(first + r * row_elements), s->in_c * sizeof(float)};
-    const tile_row j = {.source = source, .rows = inside.count, .width = s->in_w, .channels = s->in_c, .pad = (ptrdiff_t)s->pad_left,
-                        .out_w = s->out_w, .packed = job->packed, .w_offset = (1 + inside.first * s->kernel_w) * 8 * sizeof(float),
-                        .block_step = block_bytes(s), .format = format, .out = pixel_at(&job->e, row * s->out_w, 0)};
-    run_row(&j);
-}
-
 static void run_square(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void (*run_row)(const tile_row *j))
 {
+    const oct_conv_shape *s = job->shape;
     const pixel_format format = pixel_format_of(&job->e);
-    for (size_t row = row_begin; row < row_end; row++)
-        run_square_row(job, &format, row, run_row);
+    for (size_t row = row_begin; row < row_end; row++) {
+        const tile_row j = tile_row_of(job, &format, row, sizeof(float), 8 * sizeof(float), block_bytes(s));
+        run_row(&j);
+    }
 }
 
 /* ------------------------------------------------------------------------------------- any other kernel ---- */

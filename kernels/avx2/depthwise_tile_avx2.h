@@ -20,22 +20,17 @@
 
 enum { WIDE = 7, MIDDLE = 3, MAX_KERNEL = 5 };
 
-/* An input row. */
-typedef struct tile_source {
-    const char *at;             /* column 0, channel 0; or 8 padding elements, then with step 0 */
-    size_t step;                /* bytes between pixels */
-} tile_source;
-
-/* One output row: what it reads, and where it goes. */
+/* One output row: what it reads, and where it goes. Sizes and steps in bytes. */
 typedef struct tile_row {
-    const tile_source *source;  /* one per kernel row */
-    size_t rows;
+    const char *row;            /* the first kernel row inside the image: column 0, channel 0 */
+    size_t row_step, pixel;
+    size_t first, rows;         /* kernel rows first .. first + rows - 1 are inside the image */
     size_t width, channels;
     ptrdiff_t pad;              /* columns left of the image */
     size_t out_w;
-    __m256 padding;             /* u8: a pixel outside the image. f32: such pixels are left out */
-    const char *packed;         /* block 0: | start of the accumulators[8] | .. | w[ky][kx][8] | */
-    size_t w_offset, block_step;/* bytes from a block's start to the weights of row 0; to the next block */
+    __m256 padding;             /* u8: what a pixel outside the image holds. f32: 0, such pixels are left out */
+    const char *packed;         /* block 0: | start of the accumulators[8] | .. | w[ky][kx][8] | u8: sum of w[ky][..][8] | */
+    size_t w_offset, block_step;/* from a block's start to its weights; to the next block */
     const pixel_format *format;
     void *out;                  /* first pixel, channel 0 */
 } tile_row;
@@ -51,20 +46,34 @@ OCT_INLINE __m256 load_pixel(const char *p, bool u8)
     return u8 ? _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(load_64(p))) : _mm256_loadu_ps((const float *)(const void *)p);
 }
 
+/* u8: what the kernel rows outside the image add: they are padding all along, so it is the same for all pixels. Border rows only, hence out
+ * of line. */
+static __attribute__((noinline, unused)) __m256 add_padding_rows(const tile_row *j, __m256 start, const float *sums, size_t kernel)
+{
+    for (size_t ky = 0; ky < kernel; ky++)
+        if (ky - j->first >= j->rows)
+            start = _mm256_fmadd_ps(j->padding, _mm256_loadu_ps(sums + 8 * ky), start);
+    return start;
+}
+
 /* `count` output pixels, whose first tap lies in column x (may be negative if `border`), channel c. kernel, stride, count, border, u8 are
  * constants. Pads are shorter than the kernel, so only kernel - 1 pixels at each end can be outside. */
 OCT_INLINE void tile_square(const tile_row *j, ptrdiff_t x, size_t c, const char *block, size_t kernel, size_t stride, size_t count,
                             bool border, bool u8, __m256 acc[WIDE])
 {
-    const size_t pixels = (count - 1) * stride + kernel;
+    const size_t pixels = (count - 1) * stride + kernel, step = j->pixel;
     const ptrdiff_t left = -x, right = (ptrdiff_t)j->width - x;        /* pixels left <= p < right exist */
+    const char *row = step_back(j->row + c * (u8 ? 1 : sizeof(float)), -x * (ptrdiff_t)step);
     const float *w = (const float *)(const void *)(block + j->w_offset);
+    __m256 start = _mm256_loadu_ps((const float *)(const void *)block);
+    if (u8 && j->rows < kernel)
+        start = add_padding_rows(j, start, w + kernel * kernel * 8, kernel);
+    w += j->first * kernel * 8;
     UNROLLED
     for (size_t i = 0; i < WIDE; i++)
-        acc[i] = _mm256_loadu_ps((const float *)(const void *)block);
-    for (size_t r = 0; r < j->rows; r++, w += 8 * kernel) {
-        const size_t step = j->source[r].step;
-        const char *third = step_back(j->source[r].at + (step ? c * (u8 ? 1 : 4) : 0), -x * (ptrdiff_t)step);
+        acc[i] = start;
+    for (size_t r = 0; r < j->rows; r++, row += j->row_step, w += 8 * kernel) {
+        const char *third = row;
         __m256 wv[MAX_KERNEL];
         UNROLLED
         for (size_t kx = 0; kx < MAX_KERNEL; kx++)
@@ -123,6 +132,19 @@ OCT_INLINE void tile_whole_row(const tile_row *j, size_t kernel, size_t stride, 
         tile_at(j, ox, kernel, stride, MIDDLE, u8);
     for (; ox < j->out_w; ox++)
         tile_at(j, ox, kernel, stride, 1, u8);
+}
+
+/* The job's output row number `row`; element: bytes of an input element. */
+static inline tile_row tile_row_of(const oct_depthwise_job *job, const pixel_format *format, size_t row, size_t element, size_t w_offset,
+                                   size_t block_step)
+{
+    const oct_conv_shape *s = job->shape;
+    const size_t pixel = s->in_c * element, row_bytes = s->in_w * pixel;
+    const kernel_rows inside = kernel_rows_inside(s, row % s->out_h);
+    return (tile_row){.row = (const char *)job->in + (row / s->out_h * s->in_h + inside.first_y) * row_bytes, .row_step = row_bytes,
+                      .pixel = pixel, .first = inside.first, .rows = inside.count, .width = s->in_w, .channels = s->in_c,
+                      .pad = (ptrdiff_t)s->pad_left, .out_w = s->out_w, .padding = _mm256_set1_ps(job->in_zero), .packed = job->packed,
+                      .w_offset = w_offset, .block_step = block_step, .format = format, .out = pixel_at(&job->e, row * s->out_w, 0)};
 }
 
 #endif

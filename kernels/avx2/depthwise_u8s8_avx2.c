@@ -70,8 +70,8 @@ static void fill(const pair_fill *f)
 
 /* ----------------------------------------------------------------------------------------------- tiles ---- */
 
-/* 4 output pixels; in[k]: the first column they use in pair row k. kernel and stride are constants. */
-OCT_INLINE void tile_square(const int16_t *const in[MAX_PAIRS], const __m256i *w, __m256i bias, size_t kernel, size_t stride,
+/* `count` output pixels; in[k]: the first column they use in pair row k. kernel, stride and count are constants. */
+OCT_INLINE void tile_square(const int16_t *const in[MAX_PAIRS], const __m256i *w, __m256i bias, size_t kernel, size_t stride, size_t count,
                             __m256i acc[WIDE])
 {
     UNROLLED
@@ -83,12 +83,12 @@ OCT_INLINE void tile_square(const int16_t *const in[MAX_PAIRS], const __m256i *w
             break;
         UNROLLED
         for (size_t p = 0; p < 2 * (WIDE - 1) + MAX_KERNEL; p++) {
-            if (p >= (WIDE - 1) * stride + kernel)
+            if (p >= (count - 1) * stride + kernel)
                 break;
             const __m256i column = load_256(in[k] + 16 * p);
             UNROLLED
             for (size_t i = 0; i < WIDE; i++)
-                if (p >= i * stride && p - i * stride < kernel)
+                if (i < count && p >= i * stride && p - i * stride < kernel)
                     acc[i] = in_sequence(_mm256_add_epi32(acc[i], _mm256_madd_epi16(column, w[k * kernel + p - i * stride])));
         }
     }
@@ -123,12 +123,18 @@ OCT_INLINE void row_square(const pair_row *row, size_t kernel, size_t stride)
     const int16_t *in[MAX_PAIRS], *pair = row->first;
     for (size_t k = 0; k < pairs; k++, pair = next_pair(row, pair))
         in[k] = pair;
-    for (size_t ox = 0; ox < out_w; ox += WIDE) {
-        __m256i acc[WIDE];
-        tile_square(in, w, bias, kernel, stride, acc);
+    __m256i acc[WIDE];
+    size_t ox = 0;
+    for (; ox + WIDE / 2 < out_w; ox += WIDE) {
+        tile_square(in, w, bias, kernel, stride, WIDE, acc);
         store_sums(row, ox, acc);
         for (size_t k = 0; k < pairs; k++)
             in[k] += WIDE * stride * 16;
+    }
+    if (ox < out_w) {
+        /* one or two pixels are left: half a tile */
+        tile_square(in, w, bias, kernel, stride, WIDE / 2, acc);
+        store_sums(row, ox, acc);
     }
 }
 

@@ -8,7 +8,7 @@
  * rows with stride 1, where the preparation pays (depthwise_u8s8_3x3s1_avx2.c, depthwise_u8s8_avx2.c). A layer whose bound cannot be proved
  * is packed for the latter.
  *
- * Packed: | 64 bytes, the first: 1 = this form, 0 = pairs | blocks: acc_bias[8] as f32, mult[8], bias[8], w[ky][kx][8] as f32 |
+ * Packed: | 64 bytes, the first: 1 = this form, 0 = pairs | blocks: acc_bias[8], mult[8], bias[8], w[ky][kx][8], sum of w[ky][..][8], all f32 |
  * Bound: FMA (two per cycle), and two conversions per pixel.
  */
 #include "avx2.h"
@@ -23,27 +23,7 @@ static void row_3x3s2(const tile_row *j) { tile_whole_row(j, 3, 2, true); }
 static void row_5x5s1(const tile_row *j) { tile_whole_row(j, 5, 1, true); }
 static void row_5x5s2(const tile_row *j) { tile_whole_row(j, 5, 2, true); }
 
-static size_t block_bytes(const oct_conv_shape *s) { return 8 * (PARAMETERS + s->kernel_h * s->kernel_w) * sizeof(float); }
-
-/* All kernel rows; those outside the image read the padding. */
-static void run_row(const oct_depthwise_job *job, const pixel_format *format, size_t row, void (*fn)(const tile_row *j))
-{
-    const oct_conv_shape *s = job->shape;
-    const size_t row_elements = s->in_w * s->in_c;
-    const uint8_t *image = (const uint8_t *)job->in + row / s->out_h * s->in_h * row_elements;
-    char outside[8];
-    memset(outside, job->in_zero, sizeof(outside));
-    tile_source source[MAX_KERNEL];
-    for (size_t ky = 0; ky < s->kernel_h; ky++) {
-        const size_t y = row % s->out_h * s->stride_h + ky - s->pad_top;      /* above the image it wraps to a huge number */
-        source[ky] = y < s->in_h ? (tile_source){(const char *)image + y * row_elements, s->in_c} : (tile_source){outside, 0};
-    }
-    const tile_row j = {.source = source, .rows = s->kernel_h, .width = s->in_w, .channels = s->in_c, .pad = (ptrdiff_t)s->pad_left,
-                        .out_w = s->out_w, .padding = _mm256_set1_ps(job->in_zero), .packed = (const char *)job->packed + HEADER_BYTES,
-                        .w_offset = PARAMETERS * 8 * sizeof(float), .block_step = block_bytes(s), .format = format,
-                        .out = pixel_at(&job->e, row * s->out_w, 0)};
-    fn(&j);
-}
+static size_t block_bytes(const oct_conv_shape *s) { return 8 * (PARAMETERS + s->kernel_h * (s->kernel_w + 1)) * sizeof(float); }
 
 /* --------------------------------------------------------------------------------------------- entries ---- */
 
@@ -78,29 +58,38 @@ static bool is_exact(const oct_conv_shape *s, const oct_depthwise_params *params
     return true;
 }
 
-void oct_depthwise_u8s8_fma_pack_avx2(const oct_conv_shape *s, const oct_depthwise_params *params, void *packed)
+/* The weights of 8 channels, tap after tap, then their sums over each kernel row. */
+static void pack_weights(const oct_conv_shape *s, const int8_t *w, float *to)
 {
     const size_t taps = s->kernel_h * s->kernel_w;
-    const int8_t *w = params->weights;
+    float *sums = to + taps * 8;
+    memset(sums, 0, s->kernel_h * 8 * sizeof(float));
+    for (size_t tap = 0; tap < taps; tap++)
+        for (size_t c = 0; c < 8; c++) {
+            to[tap * 8 + c] = w[c * taps + tap];
+            sums[tap / s->kernel_w * 8 + c] += w[c * taps + tap];
+        }
+}
+
+void oct_depthwise_u8s8_fma_pack_avx2(const oct_conv_shape *s, const oct_depthwise_params *params, void *packed)
+{
     const bool exact = is_exact(s, params);
+    char *block = (char *)packed + HEADER_BYTES;
     memset(packed, exact, HEADER_BYTES);
     if (!exact) {
-        oct_depthwise_u8s8_pack_avx2(s, params, (char *)packed + HEADER_BYTES);
+        oct_depthwise_u8s8_pack_avx2(s, params, block);
         return;
     }
-    float *to = (float *)(void *)((char *)packed + HEADER_BYTES);
-    for (size_t b = 0; b < block_count(s->in_c); b++) {
-        const size_t c0 = block_channel(s->in_c, b);
-        for (size_t c = c0; c < c0 + 8; c++)
-            *to++ = (float)params->acc_bias[c];
-        memcpy(to, params->mult + c0, 8 * sizeof(float));
-        memset(to + 8, 0, 8 * sizeof(float));
+    for (size_t b = 0; b < block_count(s->in_c); b++, block += block_bytes(s)) {
+        const size_t c = block_channel(s->in_c, b);
+        float *to = (float *)(void *)block;
+        for (size_t i = 0; i < 8; i++)
+            to[i] = (float)params->acc_bias[c + i];
+        memcpy(to + 8, params->mult + c, 8 * sizeof(float));
+        memset(to + 16, 0, 8 * sizeof(float));
         if (params->bias)
-            memcpy(to + 8, params->bias + c0, 8 * sizeof(float));
-        to += 16;
-        for (size_t tap = 0; tap < taps; tap++)
-            for (size_t c = c0; c < c0 + 8; c++)
-                *to++ = w[c * taps + tap];
+            memcpy(to + 16, params->bias + c, 8 * sizeof(float));
+        pack_weights(s, (const int8_t *)params->weights + c * s->kernel_h * s->kernel_w, to + PARAMETERS * 8);
     }
 }
 
@@ -114,6 +103,9 @@ void oct_depthwise_u8s8_fma_avx2(const oct_depthwise_job *job, size_t row_begin,
     }
     const pixel_format format = pixel_format_of(&job->e);
     void (*const rows[2][2])(const tile_row *j) = {{row_3x3s1, row_3x3s2}, {row_5x5s1, row_5x5s2}};
-    for (size_t row = row_begin; row < row_end; row++)
-        run_row(job, &format, row, rows[s->kernel_w == 5][s->stride_w == 2]);
+    for (size_t row = row_begin; row < row_end; row++) {
+        tile_row j = tile_row_of(job, &format, row, 1, PARAMETERS * 8 * sizeof(float), block_bytes(s));
+        j.packed = packed + HEADER_BYTES;
+        rows[s->kernel_w == 5][s->stride_w == 2](&j);
+    }
 }

@@ -4,12 +4,17 @@
  *                          a[1] -> | c0 .. c31 |              a pixel may overlap the one before it: its channels are computed twice,
  *                          a[2] -> | c0 .. c31 |              with the same result
  *
- * Average: 32 bytes are widened by unpacking with zero, which leaves them in an order that packing restores:
- *   u16: low = channels 0-7, 16-23; high = 8-15, 24-31       s32: 0-3, 16-19 | 4-7, 20-23 | 8-11, 24-27 | 12-15, 28-31
+ * Average: 32 bytes are added as 16 words (modulo 2^16), and their odd bytes once more by themselves; at the end
  *
- * Ranges: up to 257 bytes add up to at most 65,535 in u16; sums of 256 taps are moved to the s32 sums. These start at -taps * in_zero, so
- * their size stays below 255 * taps: the specification's limit (taps < 2^23).
- * Bound: loads, two per cycle (max); average: four more instructions per 32 bytes.
+ *   odd  = sum of (word >> 8)                  channels 1, 3, 5 ..        3 instructions per tap instead of 4 for
+ *   even = sum of words - 256 * odd            channels 0, 2, 4 ..        widening and adding both halves
+ *
+ * and interleaving the two puts the channels in an order that packing restores: 0-7, 16-23 and 8-15, 24-31.
+ *
+ * Ranges: 256 bytes add up to at most 65,280 in u16. Then float: 2^23 + sum is exact (see centre_u8), and so is the difference to
+ * 2^23 + taps * in_zero <= 2^23 + 65,280. Windows of more than 256 taps go through s32: start -taps * in_zero, size below 255 * taps, the
+ * specification's limit (taps < 2^23).
+ * Bound: loads, two per cycle (max); average: 3 instructions per 32 bytes.
  */
 #include "avx2.h"
 #include "scalar/scalar.h"
@@ -53,39 +58,61 @@ void oct_max_pool_u8_avx2(const oct_pool_job *job)
 
 /* -------------------------------------------------------------------------------------------- average ---- */
 
-/* sum += 32 u16 (the order above). */
-OCT_INLINE void add_u16(__m256i sum[4], __m256i low, __m256i high)
+/* 32 sums of up to 256 bytes, u16. */
+typedef struct byte_sums {
+    __m256i low, high;          /* channels 0-7, 16-23; 8-15, 24-31 */
+} byte_sums;
+
+OCT_INLINE byte_sums add_taps(const void *const *a, size_t taps, size_t c, size_t width)
+{
+    __m256i words = _mm256_setzero_si256(), odd = words;
+    for (size_t tap = 0; tap < taps; tap++) {
+        const __m256i in = load_bytes((const uint8_t *)a[tap] + c, width);
+        words = _mm256_add_epi16(words, in);
+        odd = _mm256_add_epi16(odd, _mm256_srli_epi16(in, 8));
+    }
+    const __m256i even = _mm256_sub_epi16(words, _mm256_slli_epi16(odd, 8));
+    return (byte_sums){_mm256_unpacklo_epi16(even, odd), _mm256_unpackhi_epi16(even, odd)};
+}
+
+/* Sums minus taps * in_zero as floats; up to 256 taps. */
+OCT_INLINE void centred_sums(const oct_pool_job *job, const void *const *a, size_t c, size_t width, __m256 x[4])
+{
+    const byte_sums sums = add_taps(a, job->taps, c, width);
+    widen_u16(sums.low, sums.high, centre_offset((int32_t)job->taps * job->in_zero), x);
+}
+
+/* The same for any number of taps. */
+static void centred_long_sums(const oct_pool_job *job, const void *const *a, size_t c, size_t width, __m256 x[4])
 {
     const __m256i nought = _mm256_setzero_si256();
-    sum[0] = _mm256_add_epi32(sum[0], _mm256_unpacklo_epi16(low, nought));
-    sum[1] = _mm256_add_epi32(sum[1], _mm256_unpackhi_epi16(low, nought));
-    sum[2] = _mm256_add_epi32(sum[2], _mm256_unpacklo_epi16(high, nought));
-    sum[3] = _mm256_add_epi32(sum[3], _mm256_unpackhi_epi16(high, nought));
+    __m256i total[4];
+    for (size_t v = 0; v < 4; v++)
+        total[v] = _mm256_set1_epi32(-(int32_t)job->taps * job->in_zero);
+    for (size_t tap = 0; tap < job->taps; tap += TAPS_IN_U16) {
+        const size_t taps = job->taps - tap < TAPS_IN_U16 ? job->taps - tap : TAPS_IN_U16;
+        const byte_sums sums = add_taps(a + tap, taps, c, width);
+        total[0] = _mm256_add_epi32(total[0], _mm256_unpacklo_epi16(sums.low, nought));
+        total[1] = _mm256_add_epi32(total[1], _mm256_unpackhi_epi16(sums.low, nought));
+        total[2] = _mm256_add_epi32(total[2], _mm256_unpacklo_epi16(sums.high, nought));
+        total[3] = _mm256_add_epi32(total[3], _mm256_unpackhi_epi16(sums.high, nought));
+    }
+    for (size_t v = 0; v < 4; v++)
+        x[v] = _mm256_cvtepi32_ps(total[v]);
 }
 
 OCT_INLINE void average_block(const oct_pool_job *job, const void *const *a, float mult, size_t c, uint8_t *out, size_t width)
 {
-    const __m256i nought = _mm256_setzero_si256();
-    __m256i sum[4];
-    UNROLLED
-    for (size_t v = 0; v < 4; v++)
-        sum[v] = _mm256_set1_epi32(-(int32_t)job->taps * job->in_zero);
-    for (size_t tap = 0; tap < job->taps;) {
-        const size_t end = job->taps - tap < TAPS_IN_U16 ? job->taps : tap + TAPS_IN_U16;
-        __m256i low = nought, high = nought;
-        for (; tap < end; tap++) {
-            const __m256i in = load_bytes((const uint8_t *)a[tap] + c, width);
-            low = _mm256_add_epi16(low, _mm256_unpacklo_epi8(in, nought));
-            high = _mm256_add_epi16(high, _mm256_unpackhi_epi8(in, nought));
-        }
-        add_u16(sum, low, high);
-    }
     const __m256 mults = _mm256_set1_ps(mult);
     const u8_range range = u8_range_of(job->out_zero, job->qlo, job->qhi);
     __m256 x[4];
+    if (job->taps <= TAPS_IN_U16)
+        centred_sums(job, a, c, width, x);
+    else
+        centred_long_sums(job, a, c, width, x);
     UNROLLED
     for (size_t v = 0; v < 4; v++)
-        x[v] = _mm256_mul_ps(_mm256_cvtepi32_ps(sum[v]), mults);
+        x[v] = _mm256_mul_ps(x[v], mults);
     store_bytes(out + c, round_u8(x[0], x[1], x[2], x[3], &range), width);
 }
 

@@ -81,14 +81,20 @@ OCT_INLINE __m256i in_order(__m256i q) { return _mm256_permutevar8x32_epi32(q, _
  * A byte put below the bits of 2^23 (0x4B000000) is the float 2^23 + q; taking 2^23 + zero away is exact. `offset` is centre_offset(zero). */
 OCT_INLINE __m256 centre_offset(int32_t zero) { return _mm256_set1_ps((float)(0x800000 + zero)); }
 
-OCT_INLINE void centre_u8(__m256i q, __m256 offset, __m256 x[4])
+/* u16 -> float minus offset; low: channels 0-7, 16-23; high: 8-15, 24-31. */
+OCT_INLINE void widen_u16(__m256i low, __m256i high, __m256 offset, __m256 x[4])
 {
-    const __m256i nought = _mm256_setzero_si256(), exponent = _mm256_set1_epi16(0x4B00);
-    const __m256i low = _mm256_unpacklo_epi8(q, nought), high = _mm256_unpackhi_epi8(q, nought);
+    const __m256i exponent = _mm256_set1_epi16(0x4B00);
     x[0] = _mm256_sub_ps(_mm256_castsi256_ps(_mm256_unpacklo_epi16(low, exponent)), offset);
     x[1] = _mm256_sub_ps(_mm256_castsi256_ps(_mm256_unpackhi_epi16(low, exponent)), offset);
     x[2] = _mm256_sub_ps(_mm256_castsi256_ps(_mm256_unpacklo_epi16(high, exponent)), offset);
     x[3] = _mm256_sub_ps(_mm256_castsi256_ps(_mm256_unpackhi_epi16(high, exponent)), offset);
+}
+
+OCT_INLINE void centre_u8(__m256i q, __m256 offset, __m256 x[4])
+{
+    const __m256i nought = _mm256_setzero_si256();
+    widen_u16(_mm256_unpacklo_epi8(q, nought), _mm256_unpackhi_epi8(q, nought), offset, x);
 }
 
 #endif
