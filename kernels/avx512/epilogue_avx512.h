@@ -70,12 +70,15 @@ OCT_INLINE void oct_store_row_f32(const oct_epilogue *e, size_t row, size_t n, _
 
 /* -------------------------------------------------------------------------------------------------- u8 ---- */
 
-/* Four vectors of rounded values -> bytes, see above; dword N of each lane comes from vector N. */
-OCT_INLINE __m512i oct_narrow_64(const __m512i q[4], const oct_epilogue *e)
+/* The last steps: s16 -> bytes, see above; dword N of each lane comes from vector N. Zero points and clamps that do nothing are left out,
+ * as they are after most activations. */
+OCT_INLINE __m512i oct_bytes_from_s16(__m512i low, __m512i high, const oct_epilogue *e)
 {
-    const __m512i zero = _mm512_set1_epi16((int16_t)e->out_zero);
-    const __m512i low = _mm512_adds_epi16(_mm512_packs_epi32(q[0], q[1]), zero);
-    const __m512i high = _mm512_adds_epi16(_mm512_packs_epi32(q[2], q[3]), zero);
+    if (e->out_zero != 0) {
+        const __m512i zero = _mm512_set1_epi16((int16_t)e->out_zero);
+        low = _mm512_adds_epi16(low, zero);
+        high = _mm512_adds_epi16(high, zero);
+    }
     __m512i bytes = _mm512_packus_epi16(low, high);
     if (e->qlo != 0 || e->qhi != 255) {
         bytes = _mm512_max_epu8(bytes, _mm512_set1_epi8((char)e->qlo));
@@ -84,11 +87,11 @@ OCT_INLINE __m512i oct_narrow_64(const __m512i q[4], const oct_epilogue *e)
     return bytes;
 }
 
-/* The same, in order: lane N is vector N. */
+/* Four vectors of rounded values -> bytes in order: lane N is vector N. */
 OCT_INLINE __m512i oct_bytes_64(const __m512i q[4], const oct_epilogue *e)
 {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    return _mm512_permutexvar_epi32(order, oct_narrow_64(q, e));
+    return _mm512_permutexvar_epi32(order, oct_bytes_from_s16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]), e));
 }
 
 /* One 128-bit lane; `lane` is constant wherever this is inlined. */

@@ -1,4 +1,4 @@
-/* depthwise_u8s8_avx512vnni.c - u8 x s8 depthwise convolution, 3x3 and 5x5, strides 1 and 2; depthwise_walk_avx512.h has the walk.
+/* depthwise_u8s8_avx512vnni.c - u8 x s8 depthwise convolution, 3x3 and 5x5, strides 1 and 2; depthwise_blocks_avx512.h tells the rest.
  *
  * vpdpbusd sums four products u8 * s8 of one 32-bit lane: four rows of one column. Two output rows of 3x3 at stride 1 together have four
  * input rows, so 24 of them (6 useful products of 8) make 128 results, for which f32 needs 72 multiply-adds. At stride 2 one output row is
@@ -10,7 +10,7 @@
 #include "avx512/epilogue_avx512.h"
 #include "depthwise_avx512vnni.h"
 
-enum { DEPTH = 4 };
+enum { DEPTH = 4, ROWS = 2 };
 typedef int8_t weight;
 
 OCT_INLINE void group(const __m512i *rows, __m512i *four)
@@ -25,12 +25,8 @@ OCT_INLINE void group(const __m512i *rows, __m512i *four)
 
 OCT_INLINE __m512i add_products(__m512i acc, __m512i x, __m512i w) { return _mm512_dpbusd_epi32(acc, x, w); }
 
-#include "avx512/depthwise_walk_avx512.h"
-
-/* Rows at a time: two where they share most of their input, as long as the sums fit in the registers. */
-enum { ROWS_3X3S1 = 2, ROWS_OTHER = 1 };
-
-static size_t rows_of(const oct_conv_shape *s) { return s->kernel_h == 3 && s->stride_h == 1 ? ROWS_3X3S1 : ROWS_OTHER; }
+#include "avx512/depthwise_line_avx512.h"
+#include "avx512/depthwise_window_avx512.h"
 
 size_t oct_depthwise_u8s8_packed_bytes_avx512vnni(const oct_conv_shape *s) { return packed_bytes(s, rows_of(s)); }
 
@@ -41,20 +37,20 @@ void oct_depthwise_u8s8_pack_avx512vnni(const oct_conv_shape *s, const oct_depth
 
 void oct_depthwise_u8s8_3x3s1_avx512vnni(const oct_depthwise_job *job, size_t begin, size_t end, void *scratch)
 {
-    run(job, begin, end, scratch, 3, 1, ROWS_3X3S1);
+    run(job, begin, end, scratch, &kind_3x3s1);
 }
 
 void oct_depthwise_u8s8_3x3s2_avx512vnni(const oct_depthwise_job *job, size_t begin, size_t end, void *scratch)
 {
-    run(job, begin, end, scratch, 3, 2, ROWS_OTHER);
+    run(job, begin, end, scratch, &kind_3x3s2);
 }
 
 void oct_depthwise_u8s8_5x5s1_avx512vnni(const oct_depthwise_job *job, size_t begin, size_t end, void *scratch)
 {
-    run(job, begin, end, scratch, 5, 1, ROWS_OTHER);
+    run(job, begin, end, scratch, &kind_5x5s1);
 }
 
 void oct_depthwise_u8s8_5x5s2_avx512vnni(const oct_depthwise_job *job, size_t begin, size_t end, void *scratch)
 {
-    run(job, begin, end, scratch, 5, 2, ROWS_OTHER);
+    run(job, begin, end, scratch, &kind_5x5s2);
 }
