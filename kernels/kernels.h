@@ -252,7 +252,7 @@ typedef struct oct_kernels {
     void (*widen_u8_s16)(size_t n, const uint8_t *in, int32_t zero, int16_t *out);
     /* Least and greatest element of n >= 1; NaNs are passed over (all NaN: lo = inf, hi = -inf). */
     void (*minmax_f32)(size_t n, const float *in, float *lo, float *hi);
-    /* Each row of `cols` becomes exp(x - max) / sum. */
+    /* Each row of `cols` becomes exp(x - max) / sum; in == out is allowed. */
     void (*softmax_f32)(size_t rows, size_t cols, const float *in, float *out);
     /* out[c * out_ld + r] = in[r * in_ld + c] for r < rows, c < cols; elements of 4 bytes or 1 byte */
     void (*transpose_x32)(size_t rows, size_t cols, const void *in, size_t in_ld, void *out, size_t out_ld);
