@@ -322,13 +322,14 @@ static double resized_place(const evaluation *e, int axis, double o)
     const oct_resize_attrs *a = &e->node->attrs.resize;
     const double in = (double)value_in(e, 0)->shape.dims[axis], out = (double)e->out->shape.dims[axis];
     const double given = (double)a->scale[axis - 1], length = given != 0 ? in * given : out, scale = length / in;
+    const double middle = given != 0 ? (double)(float)((o + 0.5) / given) : (o + 0.5) / scale;
     switch (a->place) {
-    case OCT_PLACE_HALF_PIXEL: return (o + 0.5) / scale - 0.5;
-    case OCT_PLACE_ASYMMETRIC: return o / scale;
+    case OCT_PLACE_HALF_PIXEL: return middle - 0.5;
+    case OCT_PLACE_ASYMMETRIC: return given != 0 ? (double)(float)(o / given) : o / scale;
     case OCT_PLACE_ALIGN_CORNERS: return length == 1 || o == 0 ? 0 : o * (in - 1) / (length - 1);
-    case OCT_PLACE_PYTORCH_HALF_PIXEL: return out == 1 ? 0 : (o + 0.5) / scale - 0.5;
-    case OCT_PLACE_HALF_PIXEL_SYMMETRIC: return in / 2 - in / 2 * (out / length) + (o + 0.5) / scale - 0.5;
-    default: return (o + 0.5) / scale;
+    case OCT_PLACE_PYTORCH_HALF_PIXEL: return out == 1 ? 0 : middle - 0.5;
+    case OCT_PLACE_HALF_PIXEL_SYMMETRIC: return in / 2 - in / 2 * (out / length) + middle - 0.5;
+    default: return middle;
     }
 }
 

@@ -1,4 +1,4 @@
-/* import_ops_spatial.c - operators that slide a window over N x C x spatial axes: Conv and the pools.
+/* import_ops_spatial.c - operators on N x C x spatial axes: Conv and the pools, which slide a window over them, and Resize.
  *
  * octet's own work on N x H x W x C. Each is lowered correctly for itself,
  *
@@ -8,6 +8,8 @@
  * three axes become two pools, over H x W and then over D: a maximum of maxima is the maximum, and an average of averages is the
  * average because the number of elements in a window is the product of the numbers along the axes - also where padding is not
  * counted. */
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "import_context.h"
@@ -242,7 +244,232 @@ static oct_status lower_global_pool(oct_import *im)
     return OCT_OK;
 }
 
+/* ------------------------------------------------------------------------------------- Resize, Upsample ---- */
+
+/* Row variants: what came before opset 11. Places were those of "asymmetric", and nearest meant a place rounded towards the picture's
+ * beginning where it grows, away from it where it shrinks (so ONNX Runtime computes it; the text left it open). */
+enum { RESIZE_FULL, RESIZE_OLD, RESIZE_OLD_ATTRIBUTE };
+
+/* What becomes of every axis. */
+typedef struct resizing {
+    int rank;
+    int64_t in[OCT_MAX_RANK], size[OCT_MAX_RANK];
+    float scale[OCT_MAX_RANK];   /* as oct_resize_attrs: 0 if it is size / in */
+} resizing;
+
+/* "a, b, c" */
+static void list_names(const char *const *names, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; names[i] && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", names[i]);
+}
+
+/* The number of a name in a list ended by NULL; ONNX has them all in strings. */
+static oct_status pick_name(const oct_import *im, const char *attribute, const char *missing, const char *const *names, int32_t *number)
+{
+    const char *name = oct_import_string(im, attribute, missing);
+    for (*number = 0; names[*number]; ++*number)
+        if (!strcmp(names[*number], name))
+            return OCT_OK;
+    char known[192];
+    list_names(names, known, sizeof known);
+    return oct_fail(OCT_ERR_UNSUPPORTED, "%s \"%s\"; supported are %s", attribute, name, known);
+}
+
+/* floor(in * scale), in float as other programs compute it: 3 * 2.3333333 is 7. A scale that leads to a whole number is taken for the exact
+ * quotient that was rounded to it, or place 2 of a third would lie at 2.9999998 instead of 3. */
+static oct_status set_scale(resizing *r, int axis, float scale)
+{
+    const float length = (float)r->in[axis] * scale;
+    if (!(scale > 0 && length >= 1 && length < (float)INT32_MAX))
+        return oct_fail(OCT_ERR_UNSUPPORTED, "%lld elements of axis %d cannot be scaled by %g", (long long)r->in[axis], axis, (double)scale);
+    r->size[axis] = (int64_t)length;
+    r->scale[axis] = (float)r->size[axis] == length ? 0 : scale;
+    return OCT_OK;
+}
+
+/* The axes that scales and sizes speak of; all, unless opset 18's attribute lists them. */
+static oct_status read_axes(const oct_import *im, int rank, oct_import_list *axes)
+{
+    uint32_t seen = 0;
+    OCT_TRY(oct_import_list_attr(im, "axes", axes));
+    for (int i = 0; !axes->given && i < rank; i++)
+        axes->v[axes->count++] = i;
+    for (int i = 0; i < axes->count; i++) {
+        axes->v[i] += axes->v[i] < 0 ? rank : 0;
+        if (axes->v[i] < 0 || axes->v[i] >= rank || (seen >> axes->v[i] & 1))
+            return oct_fail(OCT_ERR_FORMAT, "attribute axes: entry %d lies outside rank %d or names an axis twice", i, rank);
+        seen |= 1u << axes->v[i];
+    }
+    return OCT_OK;
+}
+
+static oct_status wrong_count(const char *what, int64_t count, const oct_import_list *axes)
+{
+    return oct_fail(OCT_ERR_FORMAT, "%lld %s for %d axes", (long long)count, what, axes->count);
+}
+
+static oct_status apply_scales(const oct_import *im, int input, const oct_import_list *axes, resizing *r)
+{
+    const float *scales;
+    const oct_shape shape = oct_import_shape(im, im->in[input]);
+    const int64_t count = oct_shape_elements(&shape);
+    OCT_TRY(oct_import_floats_in(im, input, &scales));
+    if (count != axes->count)
+        return wrong_count("scales", count, axes);
+    for (int i = 0; i < axes->count; i++)
+        OCT_TRY(set_scale(r, (int)axes->v[i], scales[i]));
+    return OCT_OK;
+}
+
+/* Upsample 7: floats in an attribute. */
+static oct_status apply_scales_attr(const oct_import *im, const oct_import_list *axes, resizing *r)
+{
+    const oct_onnx_attr *attr = oct_import_attr(im, "scales");
+    if (!attr)
+        return oct_fail(OCT_ERR_FORMAT, "attribute scales is missing");
+    int64_t count;
+    OCT_TRY(oct_pb_list_count(im->file, attr->body, 7, OCT_PB_FIXED32, &count));   /* AttributeProto.floats */
+    if (count != axes->count)
+        return wrong_count("scales", count, axes);
+    oct_pb_list list = oct_pb_list_open(im->file, attr->body, 7, OCT_PB_FIXED32);
+    for (int i = 0; i < axes->count; i++) {
+        uint64_t bits;
+        bool more;
+        OCT_TRY(oct_pb_list_next(&list, &bits, &more));
+        OCT_TRY(set_scale(r, (int)axes->v[i], oct_pb_float_of(bits)));
+    }
+    return OCT_OK;
+}
+
+/* The sizes are limits: the picture keeps its proportions and just fits into them, or just covers them (opset 18). */
+static oct_status keep_aspect(const oct_import_list *axes, bool cover, resizing *r)
+{
+    double scale = 0;
+    for (int i = 0; i < axes->count; i++) {
+        const double wish = (double)r->size[axes->v[i]] / (double)r->in[axes->v[i]];
+        scale = i == 0 || (cover ? wish > scale : wish < scale) ? wish : scale;
+    }
+    for (int i = 0; i < axes->count; i++) {
+        const int64_t axis = axes->v[i];
+        const double length = (double)r->in[axis] * scale;
+        if (!(length >= 0.5 && length < INT32_MAX))
+            return oct_fail(OCT_ERR_UNSUPPORTED, "%lld elements of axis %lld cannot be scaled by %g", (long long)r->in[axis],
+                            (long long)axis, scale);
+        r->size[axis] = (int64_t)(length + 0.5);
+        r->scale[axis] = fabs(length - (double)r->size[axis]) < 1e-6 ? 0 : (float)scale;
+    }
+    return OCT_OK;
+}
+
+static oct_status apply_sizes(const oct_import *im, const oct_import_list *axes, resizing *r)
+{
+    static const char *const policies[] = {"stretch", "not_larger", "not_smaller", NULL};
+    oct_import_list sizes;
+    int32_t policy;
+    OCT_TRY(pick_name(im, "keep_aspect_ratio_policy", "stretch", policies, &policy));
+    OCT_TRY(oct_import_list_in(im, 3, &sizes));
+    if (sizes.count != axes->count)
+        return wrong_count("sizes", sizes.count, axes);
+    for (int i = 0; i < axes->count; i++) {
+        if (sizes.v[i] < 1 || sizes.v[i] > INT32_MAX)
+            return oct_fail(OCT_ERR_UNSUPPORTED, "a size of %lld", (long long)sizes.v[i]);
+        r->size[axes->v[i]] = sizes.v[i];
+    }
+    return policy == 0 ? OCT_OK : keep_aspect(axes, policy == 2, r);
+}
+
+/* Exporters write an empty tensor where scales or sizes are left out. */
+static bool has_elements(const oct_import *im, int i)
+{
+    const oct_shape shape = oct_import_has(im, i) ? oct_import_shape(im, im->in[i]) : (oct_shape){1, {0}};
+    return oct_shape_elements(&shape) != 0;
+}
+
+static oct_status read_resizing(const oct_import *im, resizing *r)
+{
+    oct_import_list axes;
+    const int scales = im->row->variant == RESIZE_FULL ? 2 : 1;
+    OCT_TRY(read_axes(im, r->rank, &axes));
+    if (im->row->variant == RESIZE_OLD_ATTRIBUTE)
+        return apply_scales_attr(im, &axes, r);
+    const bool by_scale = has_elements(im, scales), by_size = im->row->variant == RESIZE_FULL && has_elements(im, 3);
+    if (by_scale == by_size)
+        return oct_fail(OCT_ERR_FORMAT, "it needs either scales or sizes, not %s", by_scale ? "both" : "neither");
+    return by_scale ? apply_scales(im, scales, &axes, r) : apply_sizes(im, &axes, r);
+}
+
+/* mode, place and rounding. */
+static oct_status read_interpolation(const oct_import *im, const resizing *r, oct_resize_attrs *attrs)
+{
+    /* in the order of oct_resize_mode, oct_resize_place and oct_resize_round */
+    static const char *const modes[] = {"nearest", "linear", NULL};
+    static const char *const places[] = {"half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel", "half_pixel_symmetric",
+                                         "tf_half_pixel_for_nn", NULL};
+    static const char *const rounds[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil", NULL};
+    bool outside, antialias, grows = false, shrinks = false;
+    OCT_TRY(pick_name(im, "mode", "nearest", modes, &attrs->mode));
+    OCT_TRY(pick_name(im, "coordinate_transformation_mode", "half_pixel", places, &attrs->place));
+    OCT_TRY(pick_name(im, "nearest_mode", "round_prefer_floor", rounds, &attrs->round));
+    OCT_TRY(oct_import_flag(im, "exclude_outside", false, &outside));
+    OCT_TRY(oct_import_flag(im, "antialias", false, &antialias));
+    if (outside || antialias)
+        return oct_fail(OCT_ERR_UNSUPPORTED, "%s 1 is not supported; 0 is", outside ? "exclude_outside" : "antialias");
+    if (im->row->variant == RESIZE_FULL)
+        return OCT_OK;
+    for (int i = 0; i < r->rank; i++) {
+        grows |= r->size[i] > r->in[i] || r->scale[i] > 1;
+        shrinks |= r->size[i] < r->in[i];
+    }
+    if (grows && shrinks && attrs->mode == OCT_RESIZE_NEAREST)
+        return oct_fail(OCT_ERR_UNSUPPORTED, "one axis grows, another shrinks: before opset 11 these are rounded differently");
+    attrs->place = OCT_PLACE_ASYMMETRIC;
+    attrs->round = shrinks ? OCT_ROUND_CEIL : OCT_ROUND_FLOOR;
+    return OCT_OK;
+}
+
+/* N x C x H x W or N x C x L, of which only the spatial axes may change. */
+static oct_status check_resizing(const resizing *r, const oct_shape *x)
+{
+    char text[OCT_SHAPE_TEXT];
+    oct_shape_text(x, text, sizeof text);
+    if (r->rank != 3 && r->rank != 4)
+        return oct_fail(OCT_ERR_UNSUPPORTED, "an input of %s; supported are N x C x H x W and N x C x L", text);
+    for (int i = 0; i < 2; i++)
+        if (r->size[i] != r->in[i] || r->scale[i] != 0)
+            return oct_fail(OCT_ERR_UNSUPPORTED, "axis %d of %s is resized; only the axes after the channels may be", i, text);
+    return OCT_OK;
+}
+
+static oct_status lower_resize(oct_import *im)
+{
+    const oct_shape x = oct_import_shape(im, im->in[0]);
+    resizing r = {.rank = x.rank};
+    oct_attrs attrs = {0};
+    int y;
+    for (int i = 0; i < x.rank; i++)
+        r.in[i] = r.size[i] = x.dims[i];
+    OCT_TRY(read_resizing(im, &r));
+    OCT_TRY(read_interpolation(im, &r, &attrs.resize));
+    OCT_TRY(check_resizing(&r, &x));
+    attrs.resize.size[0] = 1;   /* the height that a line is given */
+    for (int i = 2; i < r.rank; i++) {
+        attrs.resize.size[i - r.rank + 2] = (int32_t)r.size[i];
+        attrs.resize.scale[i - r.rank + 2] = r.scale[i];
+    }
+    OCT_TRY(make_planar(im, ".planar", im->in[0], &y));
+    OCT_TRY(oct_import_transpose(im, ".nhwc", to_nhwc, y, &y));
+    OCT_TRY(oct_import_emit(im, OCT_OP_RESIZE, "", &attrs, &y, 1, &y));
+    OCT_TRY(oct_import_transpose(im, ".nchw", to_nchw, y, &y));
+    OCT_TRY(make_linear(im, ".linear", x.rank, y, &y));
+    oct_import_set_output(im, 0, y);
+    return OCT_OK;
+}
+
 #define WINDOW "auto_pad:s kernel_shape:I pads:I strides:I"
+#define INTERPOLATION "coordinate_transformation_mode:s cubic_coeff_a:f exclude_outside:i extrapolation_value:f mode:s nearest_mode:s"
 
 static const oct_import_row rows[] = {
     /* operator, since; inputs min, max; outputs; constants, preferred (bits); attributes; handler, variant, flags */
@@ -257,6 +484,14 @@ static const oct_import_row rows[] = {
     {"AveragePool", 19, 1, 1, 1, 0, 0, WINDOW " count_include_pad:i ceil_mode:i dilations:I", lower_pool, OCT_OP_AVERAGE_POOL, 0},
     {"GlobalAveragePool", 1, 1, 1, 1, 0, 0, "", lower_global_pool, OCT_REDUCE_MEAN, 0},
     {"GlobalMaxPool", 1, 1, 1, 1, 0, 0, "", lower_global_pool, OCT_REDUCE_MAX, 0},
+    /* Opset 9 made scales an input; Resize replaces Upsample from 10 on. */
+    {"Upsample", 7, 1, 1, 1, 0, 0, "mode:s scales:F", lower_resize, RESIZE_OLD_ATTRIBUTE, 0},
+    {"Upsample", 9, 2, 2, 1, 2, 0, "mode:s", lower_resize, RESIZE_OLD, 0},
+    /* Opset 11 added sizes and the attributes, 13 let roi and scales be left out (which files of opset 11 do as well), 18 added the last
+     * three attributes, 19 half_pixel_symmetric. roi is never looked at. */
+    {"Resize", 10, 2, 2, 1, 2, 0, "mode:s", lower_resize, RESIZE_OLD, 0},
+    {"Resize", 11, 1, 4, 1, 12, 2, INTERPOLATION, lower_resize, RESIZE_FULL, 0},
+    {"Resize", 18, 1, 4, 1, 12, 2, INTERPOLATION " antialias:i axes:I keep_aspect_ratio_policy:s", lower_resize, RESIZE_FULL, 0},
 };
 
 const oct_import_table oct_import_spatial_ops = {rows, (int)(sizeof rows / sizeof rows[0])};

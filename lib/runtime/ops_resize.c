@@ -16,13 +16,16 @@ typedef struct axis {
     bool by_size;      /* the scale is out / in */
 } axis;
 
-/* Place `o` of the output on the input's axis (graph.h). By size the division comes last: a place that is half way between two pixels then
- * is so exactly. */
+/* o / scale. By size the division comes last: what is half way between two pixels then is so exactly. A given scale is a number rounded to
+ * f32; rounding the quotient too leads back to what was meant: 4 / 0.8 is 5, not 4.99999993. */
+static double scaled(const axis *a, double o) { return a->by_size ? o * a->in / a->out : (double)(float)(o / a->scale); }
+
+/* Place `o` of the output on the input's axis (graph.h). */
 static double place_of(const axis *a, double o)
 {
-    const double middle = a->by_size ? (o + 0.5) * a->in / a->out : (o + 0.5) / a->scale, length = a->in * a->scale;
+    const double middle = scaled(a, o + 0.5), length = a->in * a->scale;
     switch (a->place) {
-    case OCT_PLACE_ASYMMETRIC: return a->by_size ? o * a->in / a->out : o / a->scale;
+    case OCT_PLACE_ASYMMETRIC: return scaled(a, o);
     case OCT_PLACE_ALIGN_CORNERS: return o == 0 || length == 1 ? 0 : o * (a->in - 1) / (length - 1);
     case OCT_PLACE_PYTORCH_HALF_PIXEL: return a->out > 1 ? middle - 0.5 : 0;
     case OCT_PLACE_HALF_PIXEL_SYMMETRIC: return middle - 0.5 + (a->by_size ? 0 : a->in / 2 * (1 - a->out / length));
