@@ -328,7 +328,7 @@ static double resized_place(const evaluation *e, int axis, double o)
     case OCT_PLACE_ASYMMETRIC: return given != 0 ? (double)(float)(o / given) : o / scale;
     case OCT_PLACE_ALIGN_CORNERS: return length == 1 || o == 0 ? 0 : o * (in - 1) / (length - 1);
     case OCT_PLACE_PYTORCH_HALF_PIXEL: return out == 1 ? 0 : middle - 0.5;
-    case OCT_PLACE_HALF_PIXEL_SYMMETRIC: return in / 2 - in / 2 * (out / length) + middle - 0.5;
+    case OCT_PLACE_HALF_PIXEL_SYMMETRIC: return (given != 0 ? (double)(float)((o + 0.5 - out / 2) / given) : (o + 0.5 - out / 2) / scale) + in / 2 - 0.5;
     default: return middle;
     }
 }

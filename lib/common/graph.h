@@ -79,7 +79,7 @@ typedef enum oct_pad_mode { OCT_PAD_CONSTANT = 0, OCT_PAD_REFLECT, OCT_PAD_EDGE,
  *   asymmetric            x = o / scale
  *   align corners         x = o * (in - 1) / (in * scale - 1)   first and last pixel stay (one output pixel: x = 0)
  *   pytorch half pixel    half pixel; 0 for one output pixel
- *   half pixel symmetric  half pixel about the picture's middle, where in * scale was cut down to `size`
+ *   half pixel symmetric  x = (o + 1/2 - out/2) / scale + (in - 1) / 2   middle onto middle, where in * scale was cut down to out
  *   half pixel for nn     x = (o + 1/2) / scale
  *
  * and takes the pixel nearest to x, or lies between its two neighbours. Places beyond the edges are the edges. */

@@ -28,7 +28,7 @@ static double place_of(const axis *a, double o)
     case OCT_PLACE_ASYMMETRIC: return scaled(a, o);
     case OCT_PLACE_ALIGN_CORNERS: return o == 0 || length == 1 ? 0 : o * (a->in - 1) / (length - 1);
     case OCT_PLACE_PYTORCH_HALF_PIXEL: return a->out > 1 ? middle - 0.5 : 0;
-    case OCT_PLACE_HALF_PIXEL_SYMMETRIC: return middle - 0.5 + (a->by_size ? 0 : a->in / 2 * (1 - a->out / length));
+    case OCT_PLACE_HALF_PIXEL_SYMMETRIC: return scaled(a, o + 0.5 - a->out / 2) + (a->in - 1) / 2;
     case OCT_PLACE_HALF_PIXEL_FOR_NN: return middle;
     default: return middle - 0.5;
     }
@@ -47,7 +47,7 @@ static double rounded(int32_t round, double x)
 /* Clamped as a floating-point number: a tiny scale makes places that fit no integer. */
 static size_t clamped(double x, double in) { return x > 0 ? x < in - 1 ? (size_t)x : (size_t)(in - 1) : 0; }
 
-/* A pixel that counts nothing is not read: its infinity times 0 would be a NaN. */
+/* A neighbour that counts nothing is not read: there may be none, and an infinity in it times 0 would be a NaN. */
 static oct_resize_tap tap_of(const axis *a, size_t o)
 {
     const double x = place_of(a, (double)o);
