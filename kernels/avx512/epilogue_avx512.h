@@ -54,8 +54,11 @@ OCT_INLINE void oct_store_row_f32(const oct_epilogue *e, size_t row, size_t n, _
     if (e->residual) {
         const float *residual = (const float *)e->residual + row * e->residual_ld;
         OCT_UNROLL
-        for (size_t v = 0; v < nv; v++)
-            y[v] = _mm512_add_ps(y[v], _mm512_maskz_loadu_ps(oct_lanes_16(oct_left(n, 16 * v)), residual + 16 * v));
+        for (size_t v = 0; v < nv; v++) {
+            const size_t left = oct_left(n, 16 * v);
+            const __m512 x = left >= 16 ? _mm512_loadu_ps(residual + 16 * v) : _mm512_maskz_loadu_ps(oct_lanes_16(left), residual + 16 * v);
+            y[v] = _mm512_add_ps(y[v], x);
+        }
     }
     if (n == 16 * nv) {
         OCT_UNROLL
@@ -129,8 +132,8 @@ OCT_INLINE void oct_store_piece(uint8_t *out, __m512i bytes, const size_t i, con
 /* x + (float)(residual - zero) * mult, 16 columns of which n exist. */
 OCT_INLINE __m512 oct_add_residual_u8(__m512 x, const uint8_t *residual, size_t n, const oct_epilogue *e)
 {
-    const __m512i bytes = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(oct_lanes_16(n), residual));
-    const __m512i shifted = _mm512_sub_epi32(bytes, _mm512_set1_epi32(e->residual_zero));
+    const __m128i bytes = n >= 16 ? _mm_loadu_si128((const __m128i *)residual) : _mm_maskz_loadu_epi8(oct_lanes_16(n), residual);
+    const __m512i shifted = _mm512_sub_epi32(_mm512_cvtepu8_epi32(bytes), _mm512_set1_epi32(e->residual_zero));
     return _mm512_add_ps(x, _mm512_mul_ps(_mm512_cvtepi32_ps(shifted), _mm512_set1_ps(e->residual_mult)));
 }
 
@@ -183,10 +186,11 @@ OCT_INLINE void oct_store_tile_f32(const oct_tile *t, __m512 *acc, const size_t 
 OCT_INLINE void oct_store_tile_s32(const oct_tile *t, const __m512i *acc, const size_t mr, const size_t nv)
 {
     const size_t rows = 4 / nv;
-    if (t->n == 16 * nv && t->e.out_elem == OCT_ELEM_U8) {
+    const oct_epilogue e = t->e;        /* a copy: what is stored cannot change it, so nothing of it is loaded again for every row */
+    if (t->n == 16 * nv && e.out_elem == OCT_ELEM_U8) {
         OCT_UNROLL
         for (size_t r = 0; r < mr; r += rows)
-            oct_store_four_u8(&t->e, r, 16 * nv, acc + r * nv, mr - r < rows ? (mr - r) * nv : 4, nv);
+            oct_store_four_u8(&e, r, 16 * nv, acc + r * nv, mr - r < rows ? (mr - r) * nv : 4, nv);
     } else {
         _Alignas(64) int32_t stored[OCT_TILE_VECTORS * 16];
         OCT_UNROLL
