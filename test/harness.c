@@ -53,6 +53,7 @@ void test_skip(const char *format, ...)
 
 const char *test_last_error(void) { return oct_error(); }
 bool test_failed(void) { return run.failed; }
+bool test_filtered(void) { return run.filter != NULL; }
 const char *test_isa(void) { return run.isa; }
 const char *test_build_dir(void) { return run.build_dir; }
 uint64_t test_seed(void) { return run.seed; }

@@ -57,6 +57,7 @@ const char *test_last_error(void);
 /* Marks the running case as skipped, with the reason; the case then returns by itself. */
 void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool test_failed(void);   /* has the running case failed so far? */
+bool test_filtered(void); /* is --filter given? Then a case may print what it found, a line each, the first begun by a newline. */
 
 /* Random numbers from the case's seed (printed when the case fails; --seed N gives it back). */
 uint64_t test_random(void);
