@@ -1,5 +1,13 @@
 /* Writing a .oct file: the mirror of lib/runtime/load.c, section by section. First everything is measured, then one block is
- * filled. */
+ * filled with one cursor per section, in the order in which the reader walks them; the checksum comes last.
+ *
+ *   measure      sizes of all sections -> where each begins -> size of the file
+ *   put_value    name, record, constant, scales            for each value
+ *   put_node     name, record, inputs, outputs, attributes for each node
+ *   put_header   counts and checksum
+ *
+ * A graph has exactly one file: nothing in it depends on addresses, on time, or on what the memory held before.
+ */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <stdio.h>
@@ -91,7 +99,8 @@ static void put_list(writer *w, const int *list, int count)
         put_word(w, list[i]);
 }
 
-/* Copies a constant to the next place in the data section and returns that place. */
+/* Copies a constant to the next place in the data section and returns that place. The gap up to the next multiple of 64 is zero
+ * already. */
 static uint64_t put_data(writer *w, const void *data, size_t bytes)
 {
     const uint64_t offset = w->next_data;
@@ -122,6 +131,7 @@ static void put_value(writer *w, const oct_value *value, uint8_t *record)
                   put_data(w, value->channel_scale, (size_t)value->shape.dims[0] * sizeof(float)));
 }
 
+/* Field by field as the operator's table lists them; load.c reads them back by the same table. */
 static void put_attrs(writer *w, const oct_node *node)
 {
     const oct_operator *row = oct_operator_of(node->op);
@@ -224,7 +234,8 @@ static oct_status write_file(const char *path, const void *bytes, size_t size)
     return oct_fail(OCT_ERR_IO, "%s: cannot be written: %s", path, strerror(written ? errno : write_error));
 }
 
-/* Into a file beside it first, so that `path` is at no time half a model. */
+/* Into a file beside it first, so that `path` is at no time half a model: rename replaces it in one step (POSIX). A failure
+ * leaves an older file of that name as it was. */
 static oct_status write_beside(const char *path, const char *temporary, const void *bytes, size_t size)
 {
     oct_status status = write_file(temporary, bytes, size);
@@ -242,6 +253,7 @@ static bool is_special(const char *path)
     return stat(path, &facts) == 0 && !S_ISREG(facts.st_mode);
 }
 
+/* The whole file is built in memory: a graph that cannot be saved is found out before the disk is touched. */
 oct_status oct_save(const oct_graph *graph, const char *path)
 {
     void *bytes;

@@ -1,4 +1,11 @@
-/* Element functions over arrays: by the ISA's kernels where there is one, by the definition where there is none. */
+/* Element functions over arrays: by the ISA's kernels where there is one, by the definition where there is none.
+ *
+ * Where a fused activation ends up:
+ *
+ *   clamp (relu, relu6)   bounds lo, hi of the kernel's epilogue, and qlo, qhi in quantized steps for a u8 result
+ *   other, f32 result     a pass over the rows just written (oct_post), while they are in L1
+ *   other, u8 result      refused: the function belongs between accumulator and rounding, where u8 has no scale yet
+ */
 #include "activation.h"
 
 #include <math.h>
@@ -6,7 +13,8 @@
 #include "operators.h"
 #include "status.h"
 
-/* The kernels' name for a function; OCT_ACT_COUNT for those they do not have. */
+/* The kernels' name for a function; OCT_ACT_COUNT for those they do not have. erf, exp, log and the like occur a few times in a
+ * network, if at all: the C library is good enough for them. */
 static oct_activation_kind kind_of(int32_t fn)
 {
     switch (fn) {
@@ -22,6 +30,7 @@ static oct_activation_kind kind_of(int32_t fn)
     }
 }
 
+/* Must say what oct_activate below does. */
 const char *oct_activation_kernel(const oct_function *f)
 {
     return f->fn == OCT_FN_CLAMP ? "clamp_f32" : kind_of(f->fn) != OCT_ACT_COUNT ? "activate_f32" : NULL;
@@ -42,6 +51,7 @@ void oct_activate(const oct_kernels *kernels, const oct_function *f, size_t n, c
         out[i] = oct_function_eval(f, in[i]);
 }
 
+/* The form that the loops round the GEMM kernels call, row by row of a finished tile (gemm.h). */
 void oct_activate_row(const void *arg, void *row, size_t n)
 {
     const oct_activator *activator = arg;

@@ -1,4 +1,13 @@
-/* One convolution: preparing the way that was chosen, staging the input, sharing the work out. */
+/* One convolution: preparing the way that was chosen, staging the input, sharing the work out (conv.h describes the ways).
+ *
+ *   input --(stage: u8 to s16)--> oct_gemm_run --> output                   matrix, direct (direct: over row pointers)
+ *   input --some image rows--> strip in scratch memory --> oct_gemm_run     rows, patches: copy and product in one unit of work
+ *   input --> depthwise kernel --> output                                   depthwise
+ *
+ * A grouped convolution is one product per group over the same row pointers: group g starts k elements further into every row
+ * (a_offset) and writes n columns further on. Units of all groups form one list, so that small groups are shared out as well as
+ * large ones.
+ */
 #include "conv.h"
 
 #include <string.h>
@@ -16,7 +25,8 @@ static bool in_strips(const oct_conv *conv)
     return !conv->depthwise && (conv->lowering == OCT_LOWERING_ROWS || conv->lowering == OCT_LOWERING_PATCHES);
 }
 
-/* The way, and with it the form of the products. */
+/* The way, and with it the form of the products: taps and k are what the weights are packed for. The depthwise kernels have a
+ * form of their own. */
 static void choose_way(oct_conv *conv, const oct_gemm_entry *entry)
 {
     const oct_conv_shape *s = &conv->shape;
@@ -69,6 +79,8 @@ static oct_status size_up(oct_conv *conv, oct_keeper *keeper)
     return make_padding(conv, keeper);
 }
 
+/* The number of rows decides between the kernels for one row and those for many, and those decide by a_elem whether u8 has to be
+ * widened: hence the order. Row pointers cost 8 bytes per output pixel and tap. */
 oct_status oct_conv_prepare(const oct_conv_shape *shape, const oct_linear_desc *desc, oct_keeper *keeper, oct_conv *conv)
 {
     oct_linear_desc full = *desc;
@@ -124,7 +136,8 @@ typedef struct work {
     size_t units_per_group;
 } work;
 
-/* Input pixels [begin, end) into scratch memory, u8 to s16 minus the zero point. */
+/* Input pixels [begin, end) into scratch memory, u8 to s16 minus the zero point: so padding is 0, and the products need no
+ * correction. */
 static void stage(void *arg, size_t begin, size_t end, int thread)
 {
     const work *w = arg;
@@ -135,7 +148,8 @@ static void stage(void *arg, size_t begin, size_t end, int thread)
                              (int16_t *)w->call->scratch + begin * c);
 }
 
-/* The job of one group with all addresses. */
+/* The job of one group with all addresses. A matrix's rows are in_c apart whatever the group; the output's are
+ * all columns apart. */
 static oct_gemm_job group_job(const oct_conv_call *call, size_t group)
 {
     const oct_conv *conv = call->conv;
@@ -160,7 +174,7 @@ static oct_gemm_job group_job(const oct_conv_call *call, size_t group)
     return job;
 }
 
-/* Unit u is unit u % units_per_group of group u / units_per_group. */
+/* Unit u is unit u % units_per_group of group u / units_per_group; a piece may span several groups. */
 static void multiply(void *arg, size_t begin, size_t end, int thread)
 {
     const work *w = arg;
@@ -184,7 +198,8 @@ static void strips(void *arg, size_t begin, size_t end, int thread)
     oct_strips_run(&job, begin, end, (uint8_t *)w->call->scratch + (size_t)thread * conv->thread_scratch);
 }
 
-/* Output rows [begin, end) of batch * out_h. */
+/* Output rows [begin, end) of batch * out_h. They are one stretch of memory, so an activation that is no clamp passes over them
+ * as one. */
 static void depthwise(void *arg, size_t begin, size_t end, int thread)
 {
     const oct_conv_call *call = ((const work *)arg)->call;

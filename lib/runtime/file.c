@@ -1,4 +1,6 @@
 #define _POSIX_C_SOURCE 200809L
+/* Files as bytes. A mapped model costs no copy: constants are used where they lie, pages come in when they are touched, and
+ * processes that load the same file share them. The price is that the file must not change while it is mapped (octet.h says so). */
 #include "file.h"
 
 #include <errno.h>

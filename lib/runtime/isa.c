@@ -1,4 +1,5 @@
-/* The instruction sets, as octet.h shows them. */
+/* The instruction sets, as octet.h shows them: compiled means that this build has the kernels, available that CPU and operating
+ * system can run them besides. The default is what dispatch picks when nobody asks: the strongest available. */
 #include <string.h>
 
 #include "kernels.h"

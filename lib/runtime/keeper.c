@@ -1,3 +1,5 @@
+/* Memory that is allocated piece by piece and released at once. Packing a network takes some hundreds of blocks of all sizes;
+ * with a keeper no operator has to free anything, and a failure half way through leaks nothing. */
 #include "keeper.h"
 
 #include "memory.h"

@@ -2,7 +2,20 @@
  *
  * The order of things inside every section is fixed, so the reader walks each section with one cursor and never follows an offset
  * it has not computed itself: names and list words are taken one after another, and the offsets of constants must be those that
- * the walk gives. Overlaps and holes are thereby impossible, not merely detected. */
+ * the walk gives. Overlaps and holes are thereby impossible, not merely detected.
+ *
+ *     strings   |x\0 w\0 y\0 conv\0 ..|          next_name ->
+ *     values    |record|record|record|              by index
+ *     nodes     |record|                            by index
+ *     lists     |inputs|outputs|in|out|attrs|..|    next_word ->
+ *     data      |w ....00|scales ..00|              next_data ->
+ *
+ * In the order of trust: identity, size and checksum of the whole; the sections' bounds; each record; and at last what the graph
+ * means, which oct_model_wrap_bytes checks for graphs of any origin.
+ *
+ * Arithmetic is in 64 bits. Counts are 32 bits wide and records small, so sums of sections cannot overflow; the product of a
+ * shape is at most 2^40 elements (oct_shape_elements), so neither can bytes.
+ */
 #include <limits.h>
 #include <math.h>
 #include <string.h>
@@ -56,7 +69,8 @@ static oct_status check_sum(const reader *r)
     return OCT_OK;
 }
 
-/* Five counts of 32 bits times records of at most 104 bytes: the sums below stay far under 2^64. */
+/* Five counts of 32 bits times records of at most 104 bytes: the sums below stay far under 2^64. Once data == aligned <= size
+ * holds, every record and every list word lies inside the file. The counts become ints later on, hence their limit. */
 static oct_status find_sections(reader *r)
 {
     const uint64_t string_bytes = oct_get32(r->bytes + OCT_HEADER_STRING_BYTES);
@@ -246,7 +260,8 @@ static oct_status read_values(reader *r, oct_graph *graph)
 
 /* ----------------------------------------------------------------------------------------------- nodes ---- */
 
-/* Ranges are oct_graph_check's business; here a word becomes an int32_t or a float. */
+/* The operator's own table says how many words there are and of which type (operators.h). Ranges are oct_graph_check's business;
+ * here a word becomes an int32_t or a float. */
 static oct_status read_attrs(reader *r, uint32_t count, oct_node *node)
 {
     const oct_operator *row = oct_operator_of(node->op);
@@ -297,6 +312,7 @@ static oct_status read_node(reader *r, uint32_t index, oct_graph *graph)
     return OCT_OK;
 }
 
+/* The graph's own lists come first, then node by node. Behind the last name and the last word there is nothing but zeros. */
 static oct_status read_nodes(reader *r, oct_graph *graph)
 {
     OCT_TRY(take_ints(r, r->input_count, "graph inputs", &graph->inputs));
@@ -350,7 +366,7 @@ static oct_status load(const oct_file *file, oct_model **model)
     return oct_model_wrap_bytes(graph, file->bytes, file->size, file->release, model);
 }
 
-/* Nonsense in a file is a damaged file, whatever the check that found it calls it. */
+/* Nonsense in a file is a damaged file, whatever the check that found it calls it. The sentence begins with the file's name. */
 static oct_status load_from(const oct_file *file, const char *name, oct_model **model)
 {
     oct_status status = load(file, model);

@@ -1,4 +1,11 @@
-/* Models: who holds them, and what can be asked about them. */
+/* Models: who holds them, and what can be asked about them.
+ *
+ *   oct_model_free by the caller ----+
+ *   oct_session_free, each ----------+--> holders - 1; at 0 the graph goes, then the bytes its constants are borrowed from
+ *
+ * A model never changes after it has been made, so that any number of threads may read it without a lock; the count of holders is
+ * the one exception, and it is atomic.
+ */
 #include "model.h"
 
 #include <stdatomic.h>
@@ -116,6 +123,7 @@ static const char *const binary_names[OCT_BINARY_COUNT] = {
     [OCT_BINARY_MIN] = "min", [OCT_BINARY_MAX] = "max", [OCT_BINARY_POW] = "pow",
 };
 
+/* Unary nodes are called after their function: "relu", "sigmoid". The table row knows all others. */
 static const char *op_name(const oct_node *node)
 {
     if (node->op == OCT_OP_UNARY)
@@ -149,6 +157,7 @@ static size_t constant_bytes(const oct_graph *graph, const oct_node *node)
     return bytes;
 }
 
+/* Layers are nodes, in the order of execution; the sizes are those inside, N x H x W x C. All strings live as long as the model. */
 oct_status oct_model_layer(const oct_model *model, size_t index, oct_layer_info *info)
 {
     if (info)

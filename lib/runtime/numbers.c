@@ -1,6 +1,6 @@
 /* The numbers of a graph, checked once when it becomes a model, so that no kernel ever meets one it has no answer for. Shapes,
  * types and the order of nodes are oct_graph_check's; sums that could leave 32 bits are found when the weights are packed
- * (prepack.c). */
+ * (prepack.c), because they depend on several values at once. */
 #include <float.h>
 #include <math.h>
 #include <string.h>

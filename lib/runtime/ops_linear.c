@@ -1,4 +1,13 @@
-/* conv and dense: a node's attributes and values become an oct_conv. */
+/* conv and dense: a node's attributes and values become an oct_conv (conv.h), which does the rest.
+ *
+ *   values      x         w              bias              residual     y
+ *   f32         f32       f32            f32               f32          f32         plain
+ *   f32 > u8    f32       f32            f32               -            u8          quantizes in the epilogue
+ *   int8        u8        s8, scales     s32               u8           u8
+ *   int8 > f32  u8        s8, scales     s32               f32          f32         dequantizes in the epilogue
+ *
+ * Dense over [.., K] is a 1x1 convolution of one row of pixels, as many as the leading dimensions multiply to.
+ */
 #include <stdio.h>
 
 #include "conv.h"
@@ -30,7 +39,7 @@ static oct_conv_shape conv_shape(const oct_setup *setup, const oct_step *step)
     };
 }
 
-/* All leading dimensions are pixels of one row. */
+/* All leading dimensions are pixels of one row; batch 1, so that they form one matrix. */
 static oct_conv_shape dense_shape(const oct_setup *setup, const oct_step *step)
 {
     const oct_shape *x = &oct_input_of(setup, step, 0)->shape, *w = &oct_input_of(setup, step, OCT_IN_W)->shape;
@@ -144,6 +153,7 @@ static oct_status bind_linear(oct_step *step)
     return OCT_OK;
 }
 
+/* Two phases at most, each shared out by itself; so this operator has `run` and not `work`. */
 static void run_linear(oct_step *step, oct_pool *pool)
 {
     const linear_state *state = step->state;

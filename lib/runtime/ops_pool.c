@@ -1,4 +1,11 @@
-/* Max and average pooling: the attributes become the window of kernels/pool.h. A unit is an output row. */
+/* Max and average pooling: the attributes become the window of kernels/pool.h. A unit is an output row.
+ *
+ *   max       u8 and f32 alike pick an element; the scale stays
+ *   average   f32: sum * (1 / count)        u8: (sum - taps * z_in) * (s_in / s_out / count), rounded, + z_out
+ *
+ * count is the number of taps that count at the border: all, or those inside the picture (count_include_pad). Padded taps point
+ * at `padding`, a pixel of real zeros, so that the kernel needs no conditions.
+ */
 #include "pool.h"
 
 #include <stdio.h>

@@ -1,4 +1,9 @@
-/* Softmax and log-softmax over one axis. A unit is one line along the axis. */
+/* Softmax and log-softmax over one axis. A unit is one line along the axis.
+ *
+ *   shape [outer, length, inner]: line (o, i) has its elements inner apart, from o * length * inner + i on
+ *
+ * With inner = 1, the usual case, lines are rows and go to the kernel as they lie; otherwise each is copied together first.
+ */
 #include <math.h>
 #include <stdio.h>
 

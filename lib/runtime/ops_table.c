@@ -1,4 +1,6 @@
-/* The table of runtime operators, and what several of them need. */
+/* The table of runtime operators, and what several of them need. An operator has two rows: in operators.c what it is (name,
+ * attributes, shape rule), here how it runs. The checks here are about code, not about meaning: a graph may be valid and still
+ * ask for something nobody has written, such as the difference of two u8 tensors. */
 #include "ops_table.h"
 
 #include "grain.h"
@@ -54,6 +56,7 @@ oct_status oct_same_scale(const oct_setup *setup, const oct_step *step)
     return oct_fail(OCT_ERR_FORMAT, "it only moves elements, so its output must have its input's scale and zero point");
 }
 
+/* Called once, at prepare: a run must not depend on how long the last one took. */
 void oct_step_share(oct_step *step, size_t units, double nanoseconds)
 {
     step->units = units;

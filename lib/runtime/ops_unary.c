@@ -1,4 +1,9 @@
-/* Element by element with one input: unary functions, quantize, dequantize. A unit is a block of elements. */
+/* Element by element with one input: unary functions, quantize, dequantize. A unit is a block of elements.
+ *
+ *   unary       f32 > f32   the kernel of the function, or its definition         u8 > u8   a table of 256, filled at prepare
+ *   quantize    f32 > u8    rne(x / s) + z                                        u8 > u8   other scale and zero point
+ *   dequantize  u8 > f32    (q - z) * s
+ */
 #include <math.h>
 #include <stdio.h>
 
@@ -40,7 +45,7 @@ static oct_status make_state(const oct_setup *setup, oct_step *step, const char 
     return OCT_OK;
 }
 
-/* Elements of blocks [begin, end). */
+/* Elements of blocks [begin, end); the last block may be short. */
 static size_t block_range(const unary_state *s, size_t begin, size_t end, size_t *first)
 {
     *first = begin * BLOCK;
@@ -139,6 +144,7 @@ static oct_status prepare_dequantize(const oct_setup *setup, oct_step *step)
     return OCT_OK;
 }
 
+/* Not in place: the output has four times the bytes of the input. */
 static void work_dequantize(void *arg, size_t begin, size_t end, int thread)
 {
     const oct_step *step = arg;

@@ -1,5 +1,12 @@
-/* octet_kernels.h: matrix products and convolutions on plain arrays. The same packing (prepack.h) and the same ways (conv.h) as a
- * session's, with the caller's arrays instead of a plan. */
+/* octet_kernels.h: matrix products and convolutions on plain arrays. The same packing (prepack.h) and the same ways (conv.h) as
+ * a session's, with the caller's arrays instead of a plan.
+ *
+ *   oct_pack_matrix_*        -> oct_linear          oct_gemm_*       a job with the caller's addresses
+ *   oct_pack_convolution_*   -> oct_conv            oct_convolve_*   scratch memory and row pointers for the time of the call
+ *
+ * The weights are immutable once packed: calls on several threads share them without a lock. What a session refuses as a damaged
+ * file is the caller's mistake here, so FORMAT becomes ARGUMENT on the way out.
+ */
 #include "octet_kernels.h"
 
 #include <float.h>
@@ -82,7 +89,7 @@ static oct_status make_weights(const char *isa, oct_weights **weights)
     return OCT_OK;
 }
 
-/* Hands the weights out, or frees them. What is a damaged file elsewhere is a wrong argument here. */
+/* Hands the weights out, or frees them. The sentence gets the caller's name in front. */
 static oct_status finish(oct_status status, const char *caller, oct_weights *made, oct_weights **weights)
 {
     if (status == OCT_OK) {
@@ -95,6 +102,7 @@ static oct_status finish(oct_status status, const char *caller, oct_weights *mad
 
 /* -------------------------------------------------------------------------------------------- matrices ---- */
 
+/* How many rows will come is not known yet, so the kernels for many rows are taken; they do one row as well. */
 static oct_status pack_matrix(const oct_matrix_desc *desc, const void *w, const oct_quantization *q, oct_weights *made)
 {
     if (q)
@@ -173,7 +181,7 @@ oct_status oct_gemm_f32(const oct_weights *weights, size_t m, const float *x, si
 
 #define STRIP_ROWS ((size_t)256)  /* rows that are widened at a time */
 
-/* For kernels that multiply s16: x minus its zero point, strip by strip. */
+/* For kernels that multiply s16: x minus its zero point, strip by strip, so that the copy of a large x stays in L2. */
 static oct_status run_widened(const oct_weights *weights, size_t m, const uint8_t *x, size_t ldx, uint8_t *y, size_t ldy_bytes,
                               size_t ldy)
 {
@@ -191,6 +199,7 @@ static oct_status run_widened(const oct_weights *weights, size_t m, const uint8_
     return OCT_OK;
 }
 
+/* Kernels that take u8 rows read the caller's array as it is. */
 oct_status oct_gemm_u8s8(const oct_weights *weights, size_t m, const uint8_t *x, size_t ldx, void *y, size_t ldy)
 {
     OCT_TRY(check_product("oct_gemm_u8s8", weights, true, x, ldx, y, ldy));
@@ -206,7 +215,8 @@ oct_status oct_gemm_u8s8(const oct_weights *weights, size_t m, const uint8_t *x,
 
 static size_t or_one(size_t number) { return number ? number : 1; }
 
-/* Sizes as the operators have them, so that no product of them can overflow. */
+/* Sizes as the operators have them: with these limits no product of them in this file or in conv.c can overflow, save those that
+ * oct_shape_elements and oct_conv_prepare check by themselves. */
 static oct_status check_sizes(const oct_convolution_desc *d)
 {
     const size_t sizes[] = {d->batch, d->in_h, d->in_w, d->in_c, d->out_c, d->kernel[0], d->kernel[1]};
@@ -232,6 +242,8 @@ static size_t window(const oct_convolution_desc *d, int axis)
     return count > 0 ? (size_t)count : 0;
 }
 
+/* From the caller's description, where zero stands for the usual value, to the kernels' one, where nothing is left to guess.
+ * Bottom and right padding are in the output size. */
 static oct_status shape_of(const oct_convolution_desc *d, oct_conv_shape *shape)
 {
     OCT_TRY(check_sizes(d));
@@ -309,7 +321,8 @@ oct_status oct_pack_convolution_u8s8(const oct_convolution_desc *desc, const int
     return convolution("oct_pack_convolution_u8s8", desc, w, quantization, true, weights);
 }
 
-/* The memory of one call: scratch, then row pointers. */
+/* The memory of one call in one block: scratch, then row pointers. Neither can be kept with the weights, which other threads may
+ * be using. */
 static oct_status convolve(const char *caller, const oct_weights *weights, bool u8, const void *x, void *y)
 {
     if (!weights || !x || !y)

@@ -1,6 +1,20 @@
-/* Planning memory. Finding the smallest arena is NP-hard (dynamic storage allocation); first-fit in the order of falling size comes
- * within a few per cent of the bound on real networks: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
- * Inference", 2020. Three orders are tried and the smallest arena is kept. */
+/* Planning memory. Finding the smallest arena is NP-hard (dynamic storage allocation); first-fit in the order of falling size
+ * comes within a few per cent of the bound on real networks: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
+ * Inference", 2020. Three orders are tried and the smallest arena is kept.
+ *
+ *   offset
+ *     ^   +-----------+                          The bound is the tallest column of what is alive at one step.
+ *     |   |  v4       |      +--------+          First-fit leaves holes where short-lived places lie under
+ *     |   +-----------+      |  v9    |          long-lived ones; placing the large ones first leaves the
+ *     |   +------+  +--------+--------+          holes to the small.
+ *     |   | v3   |  |  v7             |
+ *     +---+------+--+-----------------+--> step
+ *
+ * Sharing comes first, because what shares a place need not be placed:
+ *   views         always (reshape)
+ *   in place      an element-wise step takes the place of an input that dies there
+ *   residual      a convolution writes its sum over the residual that dies there
+ */
 #include "plan.h"
 
 #include <stdlib.h>
@@ -16,7 +30,9 @@ static int max_int(int a, int b) { return a > b ? a : b; }
 
 /* --------------------------------------------------------------------------------------------- lifetimes ---- */
 
-/* Each value by itself. An input is written before the first step and kept for ever, for the next run may not set it again. */
+/* Each value by itself. An input is written before the first step and kept for ever, for the next run may not set it again. An
+ * output is kept from the step that makes it until the run is over. A value that nobody reads still needs its place while it is
+ * written. */
 static void find_lifetimes(const oct_graph *graph, oct_place *values)
 {
     for (int v = 0; v < graph->value_count; v++) {
@@ -91,6 +107,7 @@ static int dead_residual(const oct_graph *graph, const oct_place *values, int n)
     return apart && dies_here(graph, values, n, residual) ? OCT_IN_RESIDUAL : -1;
 }
 
+/* In the order of execution, so that a chain of in-place steps collapses into one place from its beginning. */
 static void share_dead_inputs(const oct_graph *graph, oct_place *values)
 {
     for (int n = 0; n < graph->node_count; n++) {
@@ -130,7 +147,8 @@ static int by_offset(const void *a, const void *b)
     return x->offset != y->offset ? (x->offset < y->offset ? -1 : 1) : 0;
 }
 
-/* The lowest offset at which `place` fits between the placed ones that live at the same time. `alive` is room for their list. */
+/* The lowest offset at which `place` fits between the placed ones that live at the same time. `alive` is room for their list.
+ * Walking it by rising offset, `offset` is the end of everything seen so far; the first gap that is wide enough is taken. */
 static size_t first_fit(const item *items, int placed, const oct_place *place, const oct_place **alive)
 {
     size_t count = 0, offset = 0;

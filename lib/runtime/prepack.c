@@ -6,8 +6,16 @@
  *                                               shift: what the kernel takes from x by itself; z for rows widened to x - z
  *   mult[c]     = x_scale * w_scale[c] / y_scale, in double, rounded once
  *
+ * With f32 output the bias is added as a real number after scaling, so b = 0 there and mult[c] has no y_scale.
+ *
  * Range: every partial sum of acc_bias + x * w lies in +-(|b| + 255 * sum|w|), for with P and Q the sums of the positive and
- * negative weights it is at most b - z*(P - Q) + 255*P <= b + (255 - z)*P + z*Q. oct_gemm_provable holds that below 2^31. */
+ * negative weights it is at most b - z*(P - Q) + 255*P <= b + (255 - z)*P + z*Q. oct_gemm_provable holds that below 2^31.
+ *
+ * From plain order to panels (two groups of 5 columns, panels 4 wide):
+ *
+ *   plain     | g0: c0 c1 c2 c3 c4 | g1: c0 c1 c2 c3 c4 |
+ *   padded    | g0: c0 c1 c2 c3 | c4 -- -- -- | (to 64 bytes) | g1: c0 ..
+ */
 #include "prepack.h"
 
 #include <math.h>
@@ -17,6 +25,8 @@
 #include "memory.h"
 #include "status.h"
 
+/* Half of the range of a 32-bit integer is left for a second term of the same size (a residual, the other side of an addition).
+ * Written as !(a < b), the test refuses a NaN too. */
 oct_status oct_scale_ratio(double from, double to, double taps, float *ratio)
 {
     const double exact = from / to;
@@ -43,7 +53,8 @@ static void free_columns(columns *c)
     oct_free(c->sum);
 }
 
-/* The bias of column c as an integer. With f32 output it stays a float and the accumulator starts without it. */
+/* The bias of column c as an integer. With f32 output it stays a real number and the accumulator starts without it. A bias that
+ * does not fit 32 bits would have to be as large as 2^31 products. */
 static oct_status integer_bias(const oct_linear_desc *desc, size_t c, int32_t *bias)
 {
     *bias = 0;
@@ -117,6 +128,7 @@ static oct_status compute_columns(const oct_linear_desc *desc, columns *c)
 
 /* -------------------------------------------------------------------------------------------- epilogue ---- */
 
+/* Everything in the epilogue that is the same for all columns. */
 static oct_status set_epilogue(const oct_linear_desc *desc, oct_linear *linear)
 {
     oct_epilogue *e = &linear->e;
@@ -144,7 +156,9 @@ static oct_status set_epilogue(const oct_linear_desc *desc, oct_linear *linear)
 
 static size_t elem_size(bool u8) { return u8 ? sizeof(int8_t) : sizeof(float); }
 
-/* Column numbers of one group, to where its panels look for them. */
+/* Column numbers of one group, to where its panels look for them. Narrow panels may come from another entry than wide ones, with
+ * another idea of what it takes from x, so the zero point's share is settled per panel. Columns beyond the last stay zero, as the
+ * keeper gave them. */
 static void spread_columns(const oct_packed *packed, const columns *from, size_t first, int32_t x_zero, const columns *to)
 {
     const size_t panels = oct_panel_count(packed->variants, packed->n);

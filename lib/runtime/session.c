@@ -1,4 +1,16 @@
-/* A session: prepare all steps, plan the memory, allocate it once, bind the addresses; then run. */
+/* A session: prepare all steps, plan the memory, allocate it once, bind the addresses; then run.
+ *
+ *   oct_session_create
+ *       choose_kernels    one table for the whole session; two sessions may have two
+ *       prepare_steps     per node: pack weights, compute multipliers and tables, say how much scratch memory is needed
+ *       make_arena        lifetimes of values and scratch -> offsets -> one block            (plan.c)
+ *       bind_steps        addresses into the steps; convolutions build their row pointers
+ *
+ *   oct_run               for each step: the pool runs it, nothing else happens
+ *
+ * What the session allocates lies in four places: the arena, the keeper (packed weights, tables, pointers), the list of steps,
+ * and the pool. The model is shared and never written to.
+ */
 #define _POSIX_C_SOURCE 200809L
 #include "session.h"
 
@@ -28,7 +40,7 @@ struct oct_session {
 
 /* ---------------------------------------------------------------------------------------------- creating ---- */
 
-/* "scalar, avx2" - what a caller may ask for. */
+/* "scalar, avx2" - what a caller may ask for here and now. */
 static void list_isas(char *text, size_t size)
 {
     size_t used = 0;
@@ -53,7 +65,8 @@ static oct_status choose_kernels(const char *isa, const oct_kernels **kernels)
     return oct_fail(OCT_ERR_UNSUPPORTED, "instruction set %s is not available here; available: %s", isa, available);
 }
 
-/* Of a value's elements: in the arena, or in the constant that it is (a view of). */
+/* Of a value's elements: in the arena, or in the constant that it is (or is a view of). Graph outputs are looked up the same way,
+ * so an output may be a constant, an input, or a view of either. */
 static const void *address(const oct_session *s, int value)
 {
     const int root = s->plan.values[value].root;
@@ -105,7 +118,8 @@ static oct_status make_arena(oct_session *s)
     return s->arena ? OCT_OK : oct_fail_memory(s->plan.arena_bytes);
 }
 
-/* From here on nothing moves any more, so that a run only follows pointers. */
+/* From here on nothing moves any more, so that a run only follows pointers. The output address of a view of a constant is never
+ * used: a view has no work. */
 static oct_status bind_steps(oct_session *s)
 {
     for (int n = 0; n < s->graph->node_count; n++) {
@@ -139,6 +153,7 @@ static oct_status create(oct_session *s, const oct_options *options)
     return bind_steps(s);
 }
 
+/* Arguments first, so that a wrong call never starts a thread. */
 oct_status oct_session_create(const oct_model *model, const oct_options *options, oct_session **session)
 {
     static const oct_options defaults = {0};
@@ -181,6 +196,8 @@ void oct_session_free(oct_session *session)
 
 /* ----------------------------------------------------------------------------------- inputs and outputs ---- */
 
+/* Copied into the arena at once: the caller's memory is free again, and the input's place belongs to it alone (plan.h), so it
+ * survives runs. */
 oct_status oct_set_input(oct_session *session, size_t index, const void *data, size_t bytes)
 {
     if (!session || !data)
@@ -205,6 +222,7 @@ const void *oct_output_data(const oct_session *session, size_t index)
     return address(session, session->graph->outputs[index]);
 }
 
+/* The size is checked before the state, so that a wrong call is wrong from the first day on. */
 oct_status oct_get_output(const oct_session *session, size_t index, void *data, size_t bytes)
 {
     if (!session || !data)
@@ -240,6 +258,8 @@ static void run_step(oct_session *s, oct_step *step)
         oct_pool_run(s->pool, step->op->work, step, step->units, step->grain);
 }
 
+/* Every value is shown right after the step that made it, because the next step may work in place. The clock is read only when a
+ * profile was asked for. */
 oct_status oct_run_observed(oct_session *session, oct_observe_fn *observe, void *arg)
 {
     if (!session)
@@ -267,6 +287,7 @@ oct_status oct_run(oct_session *session) { return oct_run_observed(session, NULL
 
 /* ------------------------------------------------------------------------------------------------ asking ---- */
 
+/* packed_bytes counts everything that was prepared: weights, multipliers, tables and row pointers. */
 oct_status oct_session_describe(const oct_session *session, oct_session_info *info)
 {
     if (info)
