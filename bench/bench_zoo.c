@@ -4,12 +4,14 @@
 #include "table.h"
 #include "zoo/zoo.h"
 
+/* What the command line said. */
 typedef struct zoo_options {
     const char *output;
     bool int8;
     int64_t seed;
 } zoo_options;
 
+/* The sizes are the published ones; the tests compare them with the graphs. */
 static void list(void)
 {
     static const table_column columns[] = {
@@ -44,6 +46,7 @@ static bool write_network(const zoo_network *network, const zoo_options *o, fail
     return ok;
 }
 
+/* A wrong name is a matter of usage: it is told before anything is built. */
 int bench_zoo(int argc, char **argv)
 {
     zoo_options o = {.seed = ZOO_SEED};

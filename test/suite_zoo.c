@@ -12,6 +12,7 @@
 
 /* ------------------------------------------------------------------------------------------------ sizes ---- */
 
+/* On the graph itself: a model would copy the weights, half a gigabyte for VGG. */
 static double macs_of(const oct_graph *graph)
 {
     double sum = 0;
@@ -57,6 +58,7 @@ static void the_table_has_the_papers_figures(void)
     }
 }
 
+/* Only whole names count, or "resnet" would be a lottery. */
 static void names_in_many_spellings(void)
 {
     CHECK(zoo_find("mobilenet_v2") == zoo_find("MobileNet-V2") && zoo_find("mobilenet_v2") != NULL);
@@ -89,6 +91,7 @@ static float *answer(const oct_graph *graph, const float *input, size_t *element
     return y;
 }
 
+/* In double: a sum of a thousand squares in float would lose digits that the comparison needs. */
 static double mean_of_products(const float *a, const float *b, size_t count)
 {
     double sum = 0;
@@ -122,6 +125,7 @@ static void check_ranges(const char *name, const oct_graph *quantized)
     }
 }
 
+/* The input is a fresh one, not one of the calibration. */
 static void check_network(const char *name)
 {
     const zoo_network *network = zoo_find(name);
@@ -149,6 +153,7 @@ static void check_network(const char *name)
     oct_graph_free(graph);
 }
 
+/* Small enough for an emulator. */
 static void tiny_networks_are_sane(void)
 {
     static const char *const names[] = {"kws", "ic", "vww", "ad"};
@@ -170,6 +175,7 @@ static void small_networks_are_sane(void)
 
 /* ------------------------------------------------------------------------------------------------- seeds ---- */
 
+/* The bytes of a float model made from a seed; to be released with oct_buffer_free. */
 static void *saved(uint32_t seed, size_t *size)
 {
     oct_graph *graph;
@@ -204,6 +210,7 @@ static void the_command_lists_them(void)
         CHECK_MSG(strstr(r->out, zoo_at(i)->name) != NULL, "%s is not listed", zoo_at(i)->name);
 }
 
+/* The files are ordinary models: the other command reads them. */
 static void the_command_writes_one(void)
 {
     if (!shell_has_octet())
@@ -217,6 +224,7 @@ static void the_command_writes_one(void)
     CHECK_MSG(r->status == 0 && strstr(r->out, "2.66 M MACs") && strstr(r->out, "int8"), "%s", r->out);
 }
 
+/* What is wrong with the call exits with 2, what goes wrong later with 1. */
 static void the_command_refuses(void)
 {
     static const char *const calls[] = {"zoo resnet51", "zoo kws ic", "zoo --int8", "zoo -o x.oct", "zoo kws --seed 0"};

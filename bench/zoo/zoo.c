@@ -40,6 +40,7 @@ static int next_letter(const char **text)
     return **text ? tolower((unsigned char)*(*text)++) : 0;
 }
 
+/* Equal letter by letter, the end included. */
 static bool same_name(const char *a, const char *b)
 {
     int letter;
@@ -61,6 +62,8 @@ const zoo_network *zoo_find(const char *name)
 
 /* --------------------------------------------------------------------------------------------- building ---- */
 
+/* One look at the status is enough: after a failure the builder calls do nothing. Memory for weights is asked for outside the
+ * graph, so its lack is told apart. */
 bool zoo_float(const zoo_network *network, uint32_t seed, oct_graph **graph, failure *why)
 {
     zoo_net net = {.random = seed};
@@ -91,6 +94,7 @@ static void fill_picture(float *x, size_t count, uint32_t *random)
     }
 }
 
+/* A network of the zoo has one input. */
 static bool calibrate(const zoo_network *network, oct_calibration *calibration, uint32_t seed, failure *why)
 {
     const size_t elements = (size_t)network->input[0] * (size_t)network->input[1] * (size_t)network->input[2];
@@ -107,6 +111,7 @@ static bool calibrate(const zoo_network *network, oct_calibration *calibration, 
     return ok;
 }
 
+/* The float graph stays as it is; the twin is a new one. */
 bool zoo_int8(const zoo_network *network, const oct_graph *graph, uint32_t seed, oct_graph **quantized, failure *why)
 {
     oct_calibration *calibration = NULL;

@@ -1,5 +1,15 @@
 /* zoo_inception.c - Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", 2015: InceptionV3 with the names
- * of torchvision, without the auxiliary classifier, which serves training only. */
+ * of torchvision, without the auxiliary classifier, which serves training only.
+ *
+ *     stem      299x299x3 -> 35x35x192
+ *     5b 5c 5d  A: 1x1 | 1x1 5x5 | 1x1 3x3 3x3 | pool 1x1                     35x35x288
+ *     6a        B: 3x3/2 | 1x1 3x3 3x3/2 | pool/2                              17x17x768
+ *     6b .. 6e  C: 1x1 | 1x1 1x7 7x1 | 1x1 7x1 1x7 7x1 1x7 | pool 1x1          17x17x768
+ *     7a        D: 1x1 3x3/2 | 1x1 1x7 7x1 3x3/2 | pool/2                      8x8x1280
+ *     7b 7c     E: 1x1 | 1x1 (1x3 | 3x1) | 1x1 3x3 (1x3 | 3x1) | pool 1x1      8x8x2048
+ *
+ * The branches of a block, between bars, all read the block's input; their outputs are put side by side.
+ */
 #include "zoo.h"
 
 /* A convolution of a branch; every one has a ReLU behind it. */
@@ -15,6 +25,7 @@ typedef struct branch_conv {
 /* Convolutions one after the other, up to the first row without a name. */
 typedef branch_conv branch_convs[MAX_CONVS + 1];
 
+/* Padded so that stride 1 keeps the size: a 1x7 kernel gets 3 columns on each side and no rows. */
 static zoo_tensor branch(zoo_net *net, zoo_tensor x, const branch_conv *conv)
 {
     for (; conv->name; conv++) {
@@ -119,6 +130,7 @@ static zoo_tensor stem(zoo_net *net, zoo_tensor x)
     return zoo_max_pool(net, x, "maxpool2", 3, 2, 0);
 }
 
+/* Blocks of the same kind differ in few numbers: the channels behind the pool, and those between the 7-long kernels. */
 void zoo_inception_v3(zoo_net *net, zoo_tensor x)
 {
     static const int pool_c[] = {32, 64, 64}, middle_c[] = {128, 160, 160, 192};

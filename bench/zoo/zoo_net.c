@@ -1,4 +1,9 @@
-/* zoo_net.c - layers with weights made up on the spot, and what to expect of their outputs. */
+/* zoo_net.c - layers with weights made up on the spot, and what to expect of their outputs.
+ *
+ * Every call adds a node or two through oct_build_* and moves the tensor on: its shape, and the mean and variance of its elements
+ * as if they were independent normal numbers. They are not, so the moments are estimates; that is enough to keep activations in
+ * range through 150 layers (the tests look).
+ */
 #include "zoo_net.h"
 
 #include <math.h>
@@ -9,6 +14,7 @@
 
 /* ------------------------------------------------------------------------------------------------ names ---- */
 
+/* Longer than any "block.layer.part" of the zoo. A longer one would be cut, which does no harm: names are for people. */
 #define NAME_SIZE 128
 
 void zoo_enter(zoo_net *net, const char *format, ...)
@@ -71,6 +77,7 @@ static float *make_weights(zoo_net *net, const zoo_tensor *x, int rows, size_t c
 
 /* ------------------------------------------------------------------------------------------ activations ---- */
 
+/* As oct_build_unary_with and its kin compute them, in double. */
 static double activation_of(zoo_act act, double x)
 {
     switch (act) {
@@ -113,7 +120,7 @@ zoo_tensor zoo_activate(zoo_net *net, zoo_tensor x, const char *name, zoo_act ac
     return x;
 }
 
-/* The activation of the layer `name`, "name.relu6". */
+/* The activation of the layer `name`, "name.relu6": a node of its own, which the optimiser puts into the layer. */
 static zoo_tensor activate_layer(zoo_net *net, zoo_tensor x, const char *name, zoo_act act)
 {
     static const char *const suffixes[ZOO_ACTS] = {"", "relu", "relu6", "hardswish", "hardsigmoid"};
@@ -129,6 +136,7 @@ zoo_layer zoo_square(int kernel, int stride, int out, zoo_act act)
     return (zoo_layer){.out = out, .kernel = {kernel, kernel}, .stride = stride, .pad = {kernel / 2, kernel / 2}, .act = act};
 }
 
+/* As in oct_conv_desc, a zero stands for the usual value. */
 static int or_one(int value) { return value ? value : 1; }
 
 /* Padding before and after along one axis; returns the output's size. */
@@ -144,6 +152,8 @@ static int pad_axis(const zoo_layer *layer, int axis, int in, int *before, int *
     return (in + *before + *after - kernel) / stride + 1;
 }
 
+/* One group, or one group per channel: nothing between them occurs in the zoo. In OHWI order a row of weights is one output
+ * channel in both cases, with kernel h x kernel w x C or x 1 numbers. */
 zoo_tensor zoo_conv(zoo_net *net, zoo_tensor x, const char *name, const zoo_layer *layer)
 {
     char full[NAME_SIZE];
@@ -178,6 +188,7 @@ static zoo_tensor flatten(zoo_net *net, zoo_tensor x)
     return x;
 }
 
+/* What comes from a dense layer is flat already. */
 zoo_tensor zoo_dense(zoo_net *net, zoo_tensor x, const char *name, int out, zoo_act act)
 {
     char full[NAME_SIZE];
@@ -194,6 +205,7 @@ zoo_tensor zoo_dense(zoo_net *net, zoo_tensor x, const char *name, int out, zoo_
 
 /* ------------------------------------------------------------------------------------------------ pools ---- */
 
+/* Moves x to the size of the output. Padded zeros count in the divisor of an average, as in PyTorch by default. */
 static oct_pool_desc pool_desc(zoo_tensor *x, int kernel, int stride, int pad)
 {
     x->h = (x->h + 2 * pad - kernel) / stride + 1;
@@ -223,6 +235,7 @@ zoo_tensor zoo_average_pool(zoo_net *net, zoo_tensor x, const char *name, int ke
     return x;
 }
 
+/* The same rule with the picture as the kernel: h x w numbers average out like sqrt(h x w) independent ones. */
 zoo_tensor zoo_global_pool(zoo_net *net, zoo_tensor x, const char *name)
 {
     char full[NAME_SIZE];
@@ -234,6 +247,7 @@ zoo_tensor zoo_global_pool(zoo_net *net, zoo_tensor x, const char *name)
 
 /* --------------------------------------------------------------------------------- several inputs, edges ---- */
 
+/* Both are taken as independent, which holds for a branch with weights of its own. */
 zoo_tensor zoo_add(zoo_net *net, zoo_tensor a, zoo_tensor b, const char *name)
 {
     char full[NAME_SIZE];
@@ -254,6 +268,7 @@ zoo_tensor zoo_scale(zoo_net *net, zoo_tensor x, zoo_tensor scale, const char *n
     return x;
 }
 
+/* The moments of a mixture: each part counts by its channels. */
 zoo_tensor zoo_concat(zoo_net *net, const zoo_tensor *parts, int count, const char *name)
 {
     char full[NAME_SIZE];
@@ -273,6 +288,7 @@ zoo_tensor zoo_concat(zoo_net *net, const zoo_tensor *parts, int count, const ch
     return y;
 }
 
+/* Probabilities have no use for moments: nothing reads them but the output. */
 zoo_tensor zoo_softmax(zoo_net *net, zoo_tensor x, const char *name)
 {
     char full[NAME_SIZE];
