@@ -2,7 +2,7 @@
  *
  * Every call adds a node or two through oct_build_* and moves the tensor on: its shape, and the mean and variance of its elements
  * as if they were independent normal numbers. They are not, so the moments are estimates; that is enough to keep activations in
- * range through 150 layers (the tests look).
+ * range (the tests look at the smaller networks).
  */
 #include "zoo_net.h"
 

@@ -13,7 +13,8 @@
  *
  * which for a ReLU is what He et al. do ("Delving Deep into Rectifiers", 2015). Residual branches have a gain below 1, so that a
  * sum of many stays in range. Small errors (a quantized activation) are handed on in their size and do not grow with the depth:
- * taking the mean out, as batch normalisation does, would let them grow by 1.5 from ReLU to ReLU, and random deep networks become chaotic.
+ * taking the mean out, as batch normalisation does, would let them grow by 1.5 from ReLU to ReLU, and random deep networks become
+ * chaotic.
  */
 #ifndef BENCH_ZOO_NET_H
 #define BENCH_ZOO_NET_H
