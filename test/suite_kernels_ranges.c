@@ -1,5 +1,5 @@
-/* suite_kernels_ranges.c - integer kernels at the limits of their proofs: kernels that choose a faster form when a layer's bounds allow it
- * must give the scalar kernel's bits on both sides of the bound. */
+/* suite_kernels_ranges.c - integer kernels at the limits of their proofs: kernels that choose a faster form when a layer's bounds
+ * allow it must give the scalar kernel's bits on both sides of the bound. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +25,9 @@ static void bias_case_make(bias_case *c, int64_t bias_limit)
     const size_t kernel = test_below(3) ? 3 : 5, stride = 1 + test_below(2), channels = 8 + test_below(60);
     const size_t pad[4] = {test_below(2), test_below(3), test_below(3), test_below(2)};     /* top, left, bottom, right */
     oct_conv_shape *s = &c->shape;
-    *s = (oct_conv_shape){.batch = 1, .in_h = kernel + test_below(12), .in_w = kernel + test_below(24), .in_c = channels, .out_c = channels,
-                          .kernel_h = kernel, .kernel_w = kernel, .stride_h = stride, .stride_w = stride, .dilation_h = 1, .dilation_w = 1,
-                          .pad_top = pad[0], .pad_left = pad[1], .groups = channels};
+    *s = (oct_conv_shape){.batch = 1, .in_h = kernel + test_below(12), .in_w = kernel + test_below(24), .in_c = channels,
+                          .out_c = channels, .kernel_h = kernel, .kernel_w = kernel, .stride_h = stride, .stride_w = stride,
+                          .dilation_h = 1, .dilation_w = 1, .pad_top = pad[0], .pad_left = pad[1], .groups = channels};
     s->out_h = (s->in_h + pad[0] + pad[2] - kernel) / stride + 1;
     s->out_w = (s->in_w + pad[1] + pad[3] - kernel) / stride + 1;
     const size_t taps = kernel * kernel, pixels = s->in_h * s->in_w;
@@ -65,12 +65,13 @@ static void *bias_case_run(const bias_case *c, const oct_kernels *kernels, size_
     const oct_depthwise_entry *entry = kernels->depthwise_u8s8;
     while (!entry->accepts(s))
         entry++;
-    void *packed = aligned_alloc(64, (entry->packed_bytes(s) + 63) / 64 * 64), *out = calloc(s->out_h * s->out_w * s->out_c, sizeof(float));
+    void *out = calloc(s->out_h * s->out_w * s->out_c, sizeof(float));
+    void *packed = aligned_alloc(64, (entry->packed_bytes(s) + 63) / 64 * 64);
     void *scratch = aligned_alloc(64, (entry->scratch_bytes(s) + 64) / 64 * 64);
     entry->pack(s, &c->params, packed);
     const oct_depthwise_job job = {.shape = s, .in = c->in, .packed = packed, .in_zero = c->in_zero,
-                                   .e = {.lo = -INFINITY, .hi = INFINITY, .qlo = 3, .qhi = 250, .out_elem = c->out_elem, .out_zero = 128,
-                                         .out = out, .out_ld = s->out_c}};
+                                   .e = {.lo = -INFINITY, .hi = INFINITY, .qlo = 3, .qhi = 250, .out_elem = c->out_elem,
+                                         .out_zero = 128, .out = out, .out_ld = s->out_c}};
     entry->run(&job, 0, cut, scratch);
     entry->run(&job, cut, s->out_h, scratch);
     free(packed);
@@ -92,9 +93,9 @@ static void depthwise_biases(void)
         for (size_t level = 0; tested_kernels(level); level++) {
             void *out = bias_case_run(&c, tested_kernels(level), cut);
             if (memcmp(out, expected, bytes) != 0)
-                test_fail(__FILE__, __LINE__, "%s: %zux%zu stride %zu, %zu x %zu x %zu, biases up to %lld", tested_kernels(level)->isa,
-                          c.shape.kernel_h, c.shape.kernel_w, c.shape.stride_h, c.shape.in_h, c.shape.in_w, c.shape.in_c,
-                          (long long)limits[i % 4]);
+                test_fail(__FILE__, __LINE__, "%s: %zux%zu stride %zu, %zu x %zu x %zu, biases up to %lld",
+                          tested_kernels(level)->isa, c.shape.kernel_h, c.shape.kernel_w, c.shape.stride_h, c.shape.in_h,
+                          c.shape.in_w, c.shape.in_c, (long long)limits[i % 4]);
             free(out);
         }
         free(expected);
@@ -116,8 +117,9 @@ static void long_windows(void)
             taps[t] = data + test_below(BYTES);
         const size_t count = i % 2 ? 250 + test_below(20) : 1 + test_below(TAPS);
         const float mult = test_uniform(0.5f, 2.0f) / (float)count;
-        oct_pool_job job = {.pixels = 1, .taps = count, .c = 1 + test_below(CHANNELS), .a = taps, .out = expected, .out_ld = CHANNELS,
-                            .mult = &mult, .in_zero = (int32_t)test_below(256), .out_zero = (int32_t)test_below(256), .qhi = 255};
+        oct_pool_job job = {.pixels = 1, .taps = count, .c = 1 + test_below(CHANNELS), .a = taps, .out = expected,
+                            .out_ld = CHANNELS, .mult = &mult, .in_zero = (int32_t)test_below(256),
+                            .out_zero = (int32_t)test_below(256), .qhi = 255};
         oct_kernels_get("scalar", ~0u)->average_pool_u8(&job);
         job.out = out;
         for (size_t level = 0; tested_kernels(level); level++) {

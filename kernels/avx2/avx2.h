@@ -1,4 +1,5 @@
-/* avx2.h - what the files of this folder show each other: the entries' functions, by topic. overlay_avx2.c puts them into the table. */
+/* avx2.h - what the files of this folder show each other: the entries' functions, by topic. overlay_avx2.c puts them into the
+ * table. */
 #ifndef OCT_AVX2_H
 #define OCT_AVX2_H
 
@@ -67,7 +68,8 @@ void oct_depthwise_u8s8_pack_avx2(const oct_conv_shape *shape, const oct_depthwi
 size_t oct_depthwise_u8s8_scratch_bytes_avx2(const oct_conv_shape *shape);
 void oct_depthwise_u8s8_avx2(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void *scratch);
 /* The same with the packed weights somewhere else, for the next two files. */
-void oct_depthwise_u8s8_pairs_avx2(const oct_depthwise_job *job, const void *packed, size_t row_begin, size_t row_end, void *scratch);
+void oct_depthwise_u8s8_pairs_avx2(const oct_depthwise_job *job, const void *packed, size_t row_begin, size_t row_end,
+                                   void *scratch);
 
 /* depthwise_u8s8_3x3s1_avx2.c */
 size_t oct_depthwise_u8s8_3x3s1_packed_bytes_avx2(const oct_conv_shape *shape);

@@ -1,17 +1,25 @@
 /* binary_avx2.c - two operands, element by element, f32 and u8.
  *
- * Along a row an operand is a vector (step 1) or one number (step 0); rows of whole tensors are joined to one long row. What does not
- * fit - the ends of rows, pow, two numbers - goes to the scalar kernel.
+ * Along a row an operand is a vector (step 1) or one number (step 0):
  *
- * u8 add and mul: 32 bytes of each side become 4 float vectors (centre_u8), are scaled, rounded and packed again; the multiplication
- * of the centred bytes is exact in float: |x * y| <= 255 * 255 < 2^24, so float(x) * float(y) == float(x * y).
+ *   a_step 1:  | a0 a1 .. a7 | a8 ..            b_step 0:  | b0 b0 .. b0 |          8 (f32) or 32 (u8) columns at a time
+ *
+ * Rows of whole tensors (stride = cols, or one number throughout) are joined to one long row first. What does not fit - the ends of
+ * f32 rows, pow, two numbers - goes to the scalar kernel; the end of a u8 row is computed in a copy.
+ *
+ * f32: kind and steps become constants outside the loops, so that a loop is loads, one operation, the clamp and a store.
+ * u8 add and mul: 32 bytes of each side become 4 float vectors (centre_u8), are scaled, rounded and packed again. The product of
+ * centred
+ * bytes is exact in float: |x * y| <= 255 * 255 < 2^24, so float(x) * float(y) == float(x * y).
+ *
  * Bound: memory (f32); about 40 vector instructions per 32 bytes (u8).
  */
 #include "avx2.h"
 #include "scalar/scalar.h"
 #include "vector_avx2.h"
 
-/* One long row if both operands allow it: element (r, c) lies at r * cols + c in all three arrays (or is the same number everywhere). */
+/* One long row if both operands allow it: element (r, c) lies at r * cols + c in all three arrays (or is the same number
+ * everywhere). */
 static oct_binary_job joined(const oct_binary_job *job)
 {
     const bool a_flat = job->a_stride == job->cols * job->a_step, b_flat = job->b_stride == job->cols * job->b_step;
@@ -37,6 +45,7 @@ static oct_binary_job rest_of_row(const oct_binary_job *job, size_t row, size_t 
 
 /* ------------------------------------------------------------------------------------------------ f32 ---- */
 
+/* min and max with a NaN: the second operand wins, as in the specification. */
 OCT_INLINE __m256 apply(oct_binary_kind kind, __m256 a, __m256 b)
 {
     switch (kind) {
@@ -49,6 +58,7 @@ OCT_INLINE __m256 apply(oct_binary_kind kind, __m256 a, __m256 b)
     }
 }
 
+/* 8 columns of an operand from column c on, or one number 8 times. */
 OCT_INLINE __m256 operand_f32(const float *p, size_t step, size_t c) { return step ? _mm256_loadu_ps(p + c) : _mm256_set1_ps(*p); }
 
 /* Whole vectors of a row; `kind` and the steps are constants. Returns the columns done. */
@@ -63,6 +73,7 @@ OCT_INLINE size_t row_f32(const oct_binary_job *job, oct_binary_kind kind, size_
     return c;
 }
 
+/* The steps become constants; two numbers are left to the scalar kernel. */
 OCT_INLINE size_t steps_f32(const oct_binary_job *job, oct_binary_kind kind, size_t row)
 {
     if (job->a_step && job->b_step)
@@ -74,6 +85,7 @@ OCT_INLINE size_t steps_f32(const oct_binary_job *job, oct_binary_kind kind, siz
     return 0;
 }
 
+/* The kind becomes a constant: no question is left inside the loop. */
 static size_t kind_f32(const oct_binary_job *job, size_t row)
 {
     switch (job->kind) {
@@ -108,10 +120,11 @@ typedef struct scaling {
     u8_range range;
 } scaling;
 
-/* 32 columns. */
+/* 32 columns: centre, scale, round. Each product and the sum are rounded one by one, as the specification does. */
 OCT_INLINE __m256i combine(const scaling *s, bool multiply, __m256i a, __m256i b)
 {
     __m256 x[4], y[4];
+    /* exact: |x|, |y| <= 255 */
     centre_u8(a, s->a_offset, x);
     centre_u8(b, s->b_offset, y);
     UNROLLED
@@ -121,16 +134,22 @@ OCT_INLINE __m256i combine(const scaling *s, bool multiply, __m256i a, __m256i b
     return round_u8(x[0], x[1], x[2], x[3], &s->range);
 }
 
-OCT_INLINE __m256i operand_u8(const uint8_t *p, size_t step, size_t c) { return step ? load_256(p + c) : _mm256_set1_epi8((char)*p); }
+/* 32 columns of an operand from column c on, or one number 32 times. */
+OCT_INLINE __m256i operand_u8(const uint8_t *p, size_t step, size_t c)
+{
+    return step ? load_256(p + c) : _mm256_set1_epi8((char)*p);
+}
 
 /* A row; the end, shorter than a vector, by way of a copy. */
 OCT_INLINE void row_u8(const oct_binary_job *job, const scaling *s, bool multiply, size_t row)
 {
     const uint8_t *a = (const uint8_t *)job->a + row * job->a_stride, *b = (const uint8_t *)job->b + row * job->b_stride;
     uint8_t *out = (uint8_t *)job->out + row * job->cols;
+    /* 1. Whole vectors. out may be a or b: each is read before its place is written. */
     size_t c = 0;
     for (; c + 32 <= job->cols; c += 32)
         store_256(out + c, combine(s, multiply, operand_u8(a, job->a_step, c), operand_u8(b, job->b_step, c)));
+    /* 2. The end. The copies begin with the first element, which is all that a number needs. */
     if (c < job->cols) {
         uint8_t a_end[32] = {*a}, b_end[32] = {*b}, out_end[32];
         const size_t n = job->cols - c;
@@ -146,8 +165,9 @@ OCT_INLINE void row_u8(const oct_binary_job *job, const scaling *s, bool multipl
 void oct_binary_u8_avx2(const oct_binary_job *job)
 {
     const oct_binary_job flat = joined(job);
-    const scaling s = {centre_offset(job->a_zero), centre_offset(job->b_zero), _mm256_set1_ps(job->a_mult), _mm256_set1_ps(job->b_mult),
-                       u8_range_of(job->out_zero, job->qlo, job->qhi)};
+    const scaling s = {.a_offset = centre_offset(job->a_zero), .b_offset = centre_offset(job->b_zero),
+                       .a_mult = _mm256_set1_ps(job->a_mult), .b_mult = _mm256_set1_ps(job->b_mult),
+                       .range = u8_range_of(job->out_zero, job->qlo, job->qhi)};
     for (size_t row = 0; row < flat.rows; row++) {
         if (job->kind == OCT_KIND_MUL)
             row_u8(&flat, &s, true, row);

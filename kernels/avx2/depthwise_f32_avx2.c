@@ -2,24 +2,28 @@
  *
  *   out[y][x][c] = clamp(bias[c] + sum over taps inside the image of in[y'][x'][c] * w[ky][kx][c])
  *
- * 3x3 and 5x5 use the tile of depthwise_tile_avx2.h; kernel rows outside the image are left out. Any other kernel, stride and dilation goes
- * tap by tap, 7 pixels at a time.
+ * 3x3 and 5x5 use the tile of depthwise_tile_avx2.h; kernel rows outside the image are left out. Any other kernel, stride and
+ * dilation goes tap by tap, 7 pixels at a time.
  *
- * Packed: blocks of 8 channels | bias[8] | w[ky][kx][8] |; the last block ends at the last channel and may overlap the one before it
- * (these channels are computed twice, with the same result).
+ * Packed: blocks of 8 channels | bias[8] | w[ky][kx][8] |; the last block ends at the last channel and may overlap the one before
+ * it (these channels are computed twice, with the same result).
  *
  * Bound: FMA, two per cycle: 4.5 cycles per 8 outputs of a 3x3.
  */
 #include "avx2.h"
 #include "depthwise_tile_avx2.h"
 
-static void row_3x3s1(const tile_row *j) { tile_whole_row(j, 3, 1, false); }
-static void row_3x3s2(const tile_row *j) { tile_whole_row(j, 3, 2, false); }
-static void row_5x5s1(const tile_row *j) { tile_whole_row(j, 5, 1, false); }
-static void row_5x5s2(const tile_row *j) { tile_whole_row(j, 5, 2, false); }
+/* ------------------------------------------------------------------------------------------ 3x3, 5x5 ---- */
 
+static void row_3x3s1(const tile_row *j) { tile_whole_row(j, (tile_kind){3, 1, false}); }
+static void row_3x3s2(const tile_row *j) { tile_whole_row(j, (tile_kind){3, 2, false}); }
+static void row_5x5s1(const tile_row *j) { tile_whole_row(j, (tile_kind){5, 1, false}); }
+static void row_5x5s2(const tile_row *j) { tile_whole_row(j, (tile_kind){5, 2, false}); }
+
+/* As packed by depthwise_avx2.c. */
 static size_t block_bytes(const oct_conv_shape *s) { return 8 * (1 + s->kernel_h * s->kernel_w) * sizeof(float); }
 
+/* Output rows of all images; scratch memory is not needed. */
 static void run_square(const oct_depthwise_job *job, size_t row_begin, size_t row_end, void (*run_row)(const tile_row *j))
 {
     const oct_conv_shape *s = job->shape;
@@ -46,17 +50,20 @@ typedef struct general_row {
 } general_row;
 
 /* `count` output pixels (a constant), whose first tap lies in column x; if `border`, every tap of every pixel is asked for. */
-OCT_INLINE void tile_general(const general_row *j, ptrdiff_t x, size_t c, const float *block, size_t count, bool border, __m256 acc[WIDE])
+OCT_INLINE void tile_general(const general_row *j, ptrdiff_t x, size_t c, const float *block, size_t count, bool border,
+                             __m256 acc[WIDE])
 {
     const oct_conv_shape *s = j->shape;
     const ptrdiff_t step = (ptrdiff_t)j->pixel, stride = (ptrdiff_t)s->stride_w, width = (ptrdiff_t)j->width;
     const float *row = j->row + c, *w = block + j->w_offset;
+    /* 1. Accumulators start at the bias. */
     UNROLLED
     for (size_t i = 0; i < WIDE; i++)
         acc[i] = _mm256_loadu_ps(block);
     for (size_t r = 0; r < j->rows; r++, row += j->row_step) {
         ptrdiff_t column = x;
         for (size_t kx = 0; kx < s->kernel_w; kx++, w += 8, column += (ptrdiff_t)s->dilation_w) {
+            /* 2. This tap's weights; 3. multiply, add, pixel by pixel. */
             const __m256 wv = _mm256_loadu_ps(w);
             UNROLLED
             for (ptrdiff_t i = 0; i < WIDE; i++) {
@@ -68,6 +75,7 @@ OCT_INLINE void tile_general(const general_row *j, ptrdiff_t x, size_t c, const 
     }
 }
 
+/* All channels of `count` output pixels from ox on. */
 OCT_INLINE void blocks_general(const general_row *j, size_t ox, ptrdiff_t x, size_t count, bool border)
 {
     const float *block = j->packed;
@@ -75,10 +83,12 @@ OCT_INLINE void blocks_general(const general_row *j, size_t ox, ptrdiff_t x, siz
         const size_t c = block_channel(j->pixel, b);
         __m256 acc[WIDE];
         tile_general(j, x, c, block, count, border, acc);
+        /* 4. Epilogue. */
         store_pixels_f32(j->format, j->out, ox, c, acc, count);
     }
 }
 
+/* A row in sevens and ones. */
 static void row_general(const general_row *j)
 {
     const oct_conv_shape *s = j->shape;
@@ -95,6 +105,7 @@ static void row_general(const general_row *j)
         blocks_general(j, ox, (ptrdiff_t)(ox * s->stride_w) - (ptrdiff_t)s->pad_left, 1, true);
 }
 
+/* Output rows of all images. */
 static void run_general(const oct_depthwise_job *job, size_t row_begin, size_t row_end)
 {
     const oct_conv_shape *s = job->shape;

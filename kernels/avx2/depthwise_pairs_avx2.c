@@ -14,6 +14,7 @@ static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
 /* --------------------------------------------------------------------------------------------- packing ---- */
 
+/* | acc_bias[8] | mult[8] | bias[8] | weights, parity 0 | parity 1 | */
 static size_t block_bytes(const pair_method *method, const oct_conv_shape *s)
 {
     return BLOCK_WEIGHTS + (method->set_elements(s, 0) + method->set_elements(s, 1)) * sizeof(int16_t);
@@ -29,6 +30,7 @@ int16_t *oct_pairs_pack_block_avx2(const pair_method *method, const oct_conv_sha
 {
     char *block = (char *)packed + b * block_bytes(method, s);
     *c = block_channel(s->in_c, b);
+    /* an f32 output needs the bias, a u8 output has it in acc_bias */
     memcpy(block, params->acc_bias + *c, 8 * sizeof(int32_t));
     memcpy(block + BLOCK_MULT, params->mult + *c, 8 * sizeof(float));
     memset(block + BLOCK_BIAS, 0, 8 * sizeof(float));
@@ -48,11 +50,13 @@ static size_t ring_length(const oct_conv_shape *s)
     return length;
 }
 
+/* One ring per row modulo the dilation. */
 static size_t slot_count(const oct_conv_shape *s) { return ring_length(s) * s->dilation_h; }
 
 /* Blocks in a chunk: 8 fill whole cache lines of input and output, if the ring then stays in L1. */
 static size_t chunk_blocks(const oct_conv_shape *s, size_t block_elements)
 {
+    /* a ring of one block, in bytes */
     const size_t ring = slot_count(s) * block_elements * sizeof(int16_t);
     size_t blocks = MAX_BLOCKS;
     while (blocks > 2 && blocks * ring > RING_BYTES)
@@ -78,6 +82,7 @@ typedef struct pair_rings {
     int16_t *slots;
 } pair_rings;
 
+/* Empty rings in the scratch memory: keys, then slots. */
 static pair_rings rings_of(const pair_method *method, const oct_conv_shape *s, uint8_t zero, void *scratch)
 {
     pair_rings rings = {.method = method, .shape = s, .zero = zero, .block_elements = method->block_elements(s), .keys = scratch};
@@ -102,6 +107,7 @@ static row_source source_of(const pair_rings *rings, size_t y, size_t c, const u
 static void make_pair(const pair_rings *rings, size_t phase, size_t pair, int16_t *slot)
 {
     const oct_conv_shape *s = rings->shape;
+    /* a row outside the image is these 16 bytes, again and again */
     uint8_t outside[16];
     memset(outside, rings->zero, sizeof(outside));
     const size_t y = 2 * pair * s->dilation_h + phase - s->pad_top;
@@ -115,7 +121,8 @@ static void make_pair(const pair_rings *rings, size_t phase, size_t pair, int16_
     }
 }
 
-/* Makes sure that `count` pairs, from `pair` on, of the rows that are `phase` mod dilation are in their slots; returns the first slot. */
+/* Makes sure that `count` pairs, from `pair` on, of the rows that are `phase` mod dilation are in their slots; returns the first
+ * slot. */
 static const int16_t *get_pairs(const pair_rings *rings, size_t phase, size_t pair, size_t count)
 {
     for (size_t k = pair; k < pair + count; k++) {
@@ -142,12 +149,15 @@ typedef struct strip_output {
 static void run_row(const pair_rings *rings, const strip_output *o, size_t oy, size_t index)
 {
     const oct_conv_shape *s = rings->shape;
+    /* 1. Which pairs the window touches, and where in the first one it begins. */
     const size_t v = oy * s->stride_h;
     const size_t row = s->dilation_h == 1 ? v : v / s->dilation_h, phase = v - row * s->dilation_h, parity = row % 2;
     pair_row r = {.shape = s, .pairs = pair_count(s, parity), .slot_elements = rings->slot_elements, .format = o->format};
+    /* 2. Make those that are missing. */
     r.first = get_pairs(rings, phase, row / 2, r.pairs);
     r.ring = rings->slots + phase * rings->length * rings->slot_elements;
     r.ring_end = r.ring + rings->length * rings->slot_elements;
+    /* 3. Block by block. */
     r.block = o->packed + rings->first * o->block_bytes;
     for (size_t i = 0; i < rings->blocks; i++) {
         r.weights = (const int16_t *)(const void *)(r.block + BLOCK_WEIGHTS) + parity * o->set_elements;
@@ -161,18 +171,20 @@ static void run_row(const pair_rings *rings, const strip_output *o, size_t oy, s
 }
 
 /* Output rows [oy, end) of image number n. */
-static void run_strip(const pair_rings *whole, const oct_depthwise_job *job, const pixel_format *format, const char *packed, size_t n,
-                      size_t oy, size_t end)
+static void run_strip(const pair_rings *whole, const oct_depthwise_job *job, const pixel_format *format, const char *packed,
+                      size_t n, size_t oy, size_t end)
 {
     const oct_conv_shape *s = job->shape;
     const size_t blocks = block_count(s->in_c);
     pair_rings rings = *whole;
     rings.image = (const uint8_t *)job->in + n * s->in_h * s->in_w * s->in_c;
     strip_output o = {.format = format, .packed = packed, .block_bytes = block_bytes(rings.method, s),
-                      .set_elements = rings.method->set_elements(s, 0), .out = pixel_at(&job->e, (n * s->out_h + oy) * s->out_w, 0)};
+                      .set_elements = rings.method->set_elements(s, 0)};
+    o.out = pixel_at(&job->e, (n * s->out_h + oy) * s->out_w, 0);
     o.element_bytes = format->elem == OCT_ELEM_F32 ? sizeof(float) : 1;
     o.row_bytes = s->out_w * job->e.out_ld * o.element_bytes;
     for (; rings.first < blocks; rings.first += whole->blocks) {
+        /* a new chunk: other channels, so nothing in the rings is of use */
         rings.blocks = blocks - rings.first < whole->blocks ? blocks - rings.first : whole->blocks;
         memset(rings.keys, 0, rings.slots_in_all * sizeof(size_t));
         for (size_t y = oy; y < end; y++)
@@ -180,8 +192,8 @@ static void run_strip(const pair_rings *whole, const oct_depthwise_job *job, con
     }
 }
 
-void oct_pairs_run_avx2(const pair_method *method, const oct_depthwise_job *job, const void *packed, size_t row_begin, size_t row_end,
-                        void *scratch)
+void oct_pairs_run_avx2(const pair_method *method, const oct_depthwise_job *job, const void *packed, size_t row_begin,
+                        size_t row_end, void *scratch)
 {
     const oct_conv_shape *s = job->shape;
     const pixel_format format = pixel_format_of(&job->e);
@@ -190,6 +202,7 @@ void oct_pairs_run_avx2(const pair_method *method, const oct_depthwise_job *job,
     if (strip < STRIP_ROWS)
         strip = STRIP_ROWS;
     for (size_t row = row_begin; row < row_end;) {
+        /* up to the end of the image, of the call, of a strip */
         const size_t n = row / s->out_h, oy = row % s->out_h;
         size_t rows = s->out_h - oy;
         rows = rows < row_end - row ? rows : row_end - row;

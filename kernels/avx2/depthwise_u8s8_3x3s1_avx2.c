@@ -1,5 +1,5 @@
-/* depthwise_u8s8_3x3s1_avx2.c - exact integer depthwise 3x3 with stride 1: two thirds of the products, by the fast FIR algorithm F(2, 3)
- * (Winograd, "Arithmetic Complexity of Computations", 1980) along the rows, in integers, with vpmaddwd on pairs of rows.
+/* depthwise_u8s8_3x3s1_avx2.c - exact integer depthwise 3x3 with stride 1: two thirds of the products, by the fast FIR algorithm
+ * F(2, 3) (Winograd, "Arithmetic Complexity of Computations", 1980) along the rows, in integers, with vpmaddwd on pairs of rows.
  *
  * Two neighbouring outputs of a 3-tap filter g over columns d0 d1 d2 d3 take 4 products instead of 6:
  *
@@ -8,15 +8,17 @@
  *   2 y0 = D1 G1 + D2 G2 + D3 G3
  *   2 y1 =         D2 G2 - D3 G3 + D4 G4
  *
- * The three kernel rows are two pairs (depthwise_pairs_avx2.h), A and B; every D G above is one vpmaddwd for A and one for B. A slot holds
+ * The three kernel rows are two pairs (depthwise_pairs_avx2.h), A and B; every D G above is one vpmaddwd for A and one for B. A
+ * slot holds
  *
- *   | columns 0..3: D1[8][2] D2[8][2] D3[8][2] D4[8][2] | columns 2..5: .. |         [channel][row a, row b], 128 bytes per two outputs
+ *   | columns 0..3: D1[8][2] D2[8][2] D3[8][2] D4[8][2] | columns 2..5: .. |     [channel][row a, row b], 128 bytes per 2 outputs
  *
- * so 8 vpmaddwd with memory operands and 9 additions make 2 x 8 outputs, all 8 weights staying in registers along the row. The sums are
- * twice the true ones; acc_bias is doubled and mult halved (exactly, a power of two) when packing.
+ * so 8 vpmaddwd with memory operands and 9 additions make 2 x 8 outputs, all 8 weights staying in registers along the row. The sums
+ * are twice the true ones; acc_bias is doubled and mult halved (exactly, a power of two) when packing.
  *
- * Ranges: |D| <= 510, |G| <= 381, a pair within 388,620. Sums are taken modulo 2^32, so only the final value counts: |2 acc| < 2^31 is checked
- * when packing; a layer for which it cannot be proved (or with a mult too small to halve) is packed for the plain kernel instead.
+ * Ranges: |D| <= 510, |G| <= 381, a pair within 388,620. Sums are taken modulo 2^32, so only the final value counts: |2 acc| < 2^31
+ * is checked when packing; a layer for which it cannot be proved (or with a mult too small to halve) is packed for the plain kernel
+ * instead.
  *
  * Packed: | 64 bytes, the first: 1 = this form, 0 = plain | blocks |
  * Bound: instructions; for 8 outputs 8.5 for the taps, 6 for requantisation, 4 for the pairs.
@@ -52,6 +54,7 @@ typedef struct column {
     __m256i block[2];
 } column;
 
+/* The walk goes one column on; outside the image the pointers stand still. */
 OCT_INLINE column next_column(row_walk *r, size_t blocks)
 {
     column c = {{r->zero, r->zero}};
@@ -69,6 +72,7 @@ OCT_INLINE column next_column(row_walk *r, size_t blocks)
     return c;
 }
 
+/* D1 .. D4 of four columns. */
 OCT_INLINE void transform(const __m256i d0, const __m256i d1, const __m256i d2, const __m256i d3, int16_t *to)
 {
     store_256(to, _mm256_sub_epi16(d0, d2));
@@ -77,9 +81,11 @@ OCT_INLINE void transform(const __m256i d0, const __m256i d1, const __m256i d2, 
     store_256(to + 48, _mm256_sub_epi16(d1, d3));
 }
 
+/* Two new columns per step, the last two of the step before stay in registers. */
 OCT_INLINE void fill_blocks(const pair_fill *f, size_t blocks)
 {
-    row_walk walk = {f->a.at, f->b.at, f->a.step, f->b.step, (size_t)0 - f->shape->pad_left, f->shape->in_w, _mm256_set1_epi16(f->zero)};
+    row_walk walk = {.a = f->a.at, .b = f->b.at, .a_step = f->a.step, .b_step = f->b.step, .x = (size_t)0 - f->shape->pad_left,
+                     .width = f->shape->in_w, .zero = _mm256_set1_epi16(f->zero)};
     const size_t second = f->block_elements;
     int16_t *to = f->to;
     column d0 = next_column(&walk, blocks), d1 = next_column(&walk, blocks);
@@ -106,7 +112,8 @@ static void fill(const pair_fill *f)
 /* Position `at` of both pairs. */
 OCT_INLINE __m256i products(const int16_t *a, const int16_t *b, const __m256i w[2 * POSITIONS], size_t at)
 {
-    return _mm256_add_epi32(_mm256_madd_epi16(w[at], load_256(a + 16 * at)), _mm256_madd_epi16(w[POSITIONS + at], load_256(b + 16 * at)));
+    return _mm256_add_epi32(_mm256_madd_epi16(w[at], load_256(a + 16 * at)),
+                            _mm256_madd_epi16(w[POSITIONS + at], load_256(b + 16 * at)));
 }
 
 /* Two outputs. */
@@ -118,13 +125,15 @@ OCT_INLINE void two_sums(const int16_t *a, const int16_t *b, const __m256i w[2 *
 }
 
 /* Two outputs, rounded. */
-OCT_INLINE __m256i two_pixels(const int16_t *a, const int16_t *b, const __m256i w[2 * POSITIONS], const char *block, const u8_range *range)
+OCT_INLINE __m256i two_pixels(const int16_t *a, const int16_t *b, const __m256i w[2 * POSITIONS], const char *block,
+                              const u8_range *range)
 {
     __m256i acc[2];
     two_sums(a, b, w, block, acc);
     return round_two(acc[0], acc[1], (const float *)(const void *)(block + BLOCK_MULT), range);
 }
 
+/* Four pixels at a time; the rest of one to three may compute one that does not exist. */
 OCT_INLINE void row_u8(const pair_row *row, const __m256i w[2 * POSITIONS])
 {
     const pixel_format *f = row->format;
@@ -145,6 +154,7 @@ OCT_INLINE void row_u8(const pair_row *row, const __m256i w[2 * POSITIONS])
     store_four_u8(out, step, pack_u8(two, more, &f->range), left);
 }
 
+/* f32 output: rare, two pixels at a time. */
 static void row_f32(const pair_row *row, const __m256i w[2 * POSITIONS])
 {
     const int16_t *a = row->first, *b = next_pair(row, a);
@@ -159,6 +169,7 @@ static void row_f32(const pair_row *row, const __m256i w[2 * POSITIONS])
     }
 }
 
+/* One row of one block. */
 static void row_3x3s1(const pair_row *row)
 {
     __m256i w[2 * POSITIONS];
@@ -175,6 +186,7 @@ static void row_3x3s1(const pair_row *row)
 
 static const pair_method method = {block_elements, set_elements, fill, row_3x3s1};
 
+/* Memory must do for either form: which one it will be depends on the weights. */
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 size_t oct_depthwise_u8s8_3x3s1_packed_bytes_avx2(const oct_conv_shape *s)
@@ -201,7 +213,8 @@ static bool can_double(const oct_conv_shape *s, const oct_depthwise_params *para
     return true;
 }
 
-/* [pair A, B][position][channel][row a, row b]; row `half` of pair `pair` is kernel row 2 * pair + half - parity, if there is such a row. */
+/* [pair A, B][position][channel][row a, row b]; row `half` of pair `pair` is kernel row 2 * pair + half - parity, if there is such
+ * a row. */
 static int16_t *pack_set(const int8_t *w, size_t parity, int16_t *to)
 {
     for (size_t pair = 0; pair < 2; pair++)
@@ -230,6 +243,7 @@ void oct_depthwise_u8s8_3x3s1_pack_avx2(const oct_conv_shape *s, const oct_depth
         int16_t *to = oct_pairs_pack_block_avx2(&method, s, params, b, blocks, &c);
         int32_t *bias = (int32_t *)(void *)((char *)to - BLOCK_WEIGHTS);
         float *mult = (float *)(void *)((char *)to - BLOCK_WEIGHTS + BLOCK_MULT);
+        /* twice the sums, half the multipliers */
         for (size_t i = 0; i < 8; i++) {
             bias[i] *= 2;
             mult[i] *= 0.5f;

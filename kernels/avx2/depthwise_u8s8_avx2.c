@@ -6,12 +6,20 @@
  *
  *   | column 0: (row a, row b) of channel 0, of channel 1, .. 7 | column 1 | ..          32 bytes per column, padding included
  *
- * and the tiles walk along it: every address is a constant distance from one pointer. Registers, 3x3: 4 accumulators, 6 weights, a column,
- * a product. At the end of a row a tile may compute pixels that do not exist; they are not stored.
+ * and the tiles walk along it: every address is a constant distance from one pointer. Registers, 3x3: 4 accumulators, 6 weights, a
+ * column, a product. At the end of a row a tile may compute pixels that do not exist; they are not stored.
  *
- * Ranges: s16 in 0..255 times [-127, 127]: a pair within 64,770. The s32 sums are taken modulo 2^32; the packer's caller has proved that
- * the final value fits. (vpmaddubsw would take rows of bytes, but saturates: of the depthwise filters of some trained networks one
- * channel in ten would be safe, and no block of eight.)
+ * Ranges: s16 in 0..255 times [-127, 127]: a pair within 64,770. The s32 sums are taken modulo 2^32; the packer's caller has proved
+ * that the final value fits. (vpmaddubsw would take rows of bytes, but saturates: of the depthwise filters of some trained networks
+ * one channel in ten would be safe, and no block of eight.)
+ *
+ * The tile, stride 1 (p: columns of a pair row; one madd takes two rows of the kernel):
+ *
+ *   pair row        | p0 | p1 | p2 | p3 | p4 | p5 |        one load per column
+ *   acc[0]           w0   w1   w2                          acc[0] += madd(p0, w0) + madd(p1, w1) + madd(p2, w2)
+ *   acc[1]                w0   w1   w2
+ *   acc[2]                     w0   w1   w2
+ *   acc[3]                          w0   w1   w2
  *
  * Bound: instructions; for 8 outputs of a 3x3 with stride 2: 12 for the taps, 3 loads, 6 for requantisation, 8 for the pairing.
  */
@@ -28,6 +36,7 @@ static size_t pair_columns(const oct_conv_shape *s)
     return ((s->out_w + WIDE - 1) / WIDE * WIDE - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w + 1;
 }
 
+/* 8 channels x 2 rows per column (per tap). */
 static size_t block_elements(const oct_conv_shape *s) { return pair_columns(s) * 16; }
 static size_t set_elements(const oct_conv_shape *s, size_t parity) { return pair_count(s, parity) * s->kernel_w * 16; }
 
@@ -58,6 +67,7 @@ static void fill_inside(const pair_fill *f, size_t left, size_t n)
     }
 }
 
+/* The whole pair row: padding, image, padding. */
 static void fill(const pair_fill *f)
 {
     const size_t columns = pair_columns(f->shape), pad = f->shape->pad_left, width = f->shape->in_w;
@@ -71,9 +81,10 @@ static void fill(const pair_fill *f)
 /* ----------------------------------------------------------------------------------------------- tiles ---- */
 
 /* `count` output pixels; in[k]: the first column they use in pair row k. kernel, stride and count are constants. */
-OCT_INLINE void tile_square(const int16_t *const in[MAX_PAIRS], const __m256i *w, __m256i bias, size_t kernel, size_t stride, size_t count,
-                            __m256i acc[WIDE])
+OCT_INLINE void tile_square(const int16_t *const in[MAX_PAIRS], const __m256i *w, __m256i bias, size_t kernel, size_t stride,
+                            size_t count, __m256i acc[WIDE])
 {
+    /* 1. Accumulators start at acc_bias. */
     UNROLLED
     for (size_t i = 0; i < WIDE; i++)
         acc[i] = bias;
@@ -81,6 +92,7 @@ OCT_INLINE void tile_square(const int16_t *const in[MAX_PAIRS], const __m256i *w
     for (size_t k = 0; k < MAX_PAIRS; k++) {
         if (k >= (kernel + 1) / 2)
             break;
+        /* 2. Column by column of this pair: 3. multiply pairs, add for every output that uses it. */
         UNROLLED
         for (size_t p = 0; p < 2 * (WIDE - 1) + MAX_KERNEL; p++) {
             if (p >= (count - 1) * stride + kernel)
@@ -104,13 +116,16 @@ OCT_INLINE void store_sums(const pair_row *row, size_t ox, const __m256i acc[WID
         store_sums_f32(f, scales, (float *)row->out + ox * f->step, acc, count);
         return;
     }
-    const __m256i q = pack_u8(round_two(acc[0], acc[1], scales, &f->range), round_two(acc[2], acc[3], scales, &f->range), &f->range);
+    /* scale, round, zero point; clamp; 8 bytes per pixel */
+    const __m256i two = round_two(acc[0], acc[1], scales, &f->range), two_more = round_two(acc[2], acc[3], scales, &f->range);
+    const __m256i q = pack_u8(two, two_more, &f->range);
     if (left >= WIDE)
         store_four_u8((uint8_t *)row->out + ox * f->step, f->step, q, WIDE);
     else
         store_four_u8((uint8_t *)row->out + ox * f->step, f->step, q, count);
 }
 
+/* A row in fours; the weights stay in registers as far as these go. */
 OCT_INLINE void row_square(const pair_row *row, size_t kernel, size_t stride)
 {
     const size_t out_w = row->shape->out_w, pairs = (kernel + 1) / 2;
@@ -143,6 +158,7 @@ static void row_3x3s2(const pair_row *row) { row_square(row, 3, 2); }
 static void row_5x5s1(const pair_row *row) { row_square(row, 5, 1); }
 static void row_5x5s2(const pair_row *row) { row_square(row, 5, 2); }
 
+/* Any kernel, stride and dilation: tap by tap, the weights from memory. */
 static void row_general(const pair_row *row)
 {
     const oct_conv_shape *s = row->shape;
@@ -168,6 +184,7 @@ static void row_general(const pair_row *row)
 
 /* --------------------------------------------------------------------------------------------- entries ---- */
 
+/* The same rings and weights, different tiles. */
 static const pair_method method_3x3s1 = {block_elements, set_elements, fill, row_3x3s1};
 static const pair_method method_3x3s2 = {block_elements, set_elements, fill, row_3x3s2};
 static const pair_method method_5x5s1 = {block_elements, set_elements, fill, row_5x5s1};
@@ -194,6 +211,7 @@ static int16_t *pack_set(const oct_conv_shape *s, const int8_t *w, size_t parity
 void oct_depthwise_u8s8_pack_avx2(const oct_conv_shape *s, const oct_depthwise_params *params, void *packed)
 {
     for (size_t b = 0; b < block_count(s->in_c); b++) {
+        /* both parities, one after the other */
         size_t c;
         int16_t *to = oct_pairs_pack_block_avx2(&method_general, s, params, b, packed, &c);
         const int8_t *w = (const int8_t *)params->weights + c * s->kernel_h * s->kernel_w;
@@ -213,7 +231,8 @@ static const pair_method *method_of(const oct_conv_shape *s)
     return oct_depthwise_accepts_5x5s2_avx2(s) ? &method_5x5s2 : &method_general;
 }
 
-void oct_depthwise_u8s8_pairs_avx2(const oct_depthwise_job *job, const void *packed, size_t row_begin, size_t row_end, void *scratch)
+void oct_depthwise_u8s8_pairs_avx2(const oct_depthwise_job *job, const void *packed, size_t row_begin, size_t row_end,
+                                   void *scratch)
 {
     oct_pairs_run_avx2(method_of(job->shape), job, packed, row_begin, row_end, scratch);
 }

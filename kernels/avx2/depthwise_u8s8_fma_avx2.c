@@ -3,13 +3,16 @@
  *   acc[c] = acc_bias[c] + sum over all taps of in[y'][x'][c] * w[ky][kx][c], outside the image in_zero;      then requantisation
  *
  * Integers up to 2^24 are exact in f32. If |acc_bias| + 255 * sum |w| < 2^24 for every channel, no partial sum leaves that range,
- * every FMA is exact, and the float accumulator is the integer the specification converts to float. Nine FMAs do the work of six vpmaddwd
- * and six vpaddd, without any preparation of rows: this wins where rows are short or used by few outputs (stride 2), and loses on wide
- * rows with stride 1, where the preparation pays (depthwise_u8s8_3x3s1_avx2.c, depthwise_u8s8_avx2.c). A layer whose bound cannot be proved
- * is packed for the latter.
+ * every FMA is exact, and the float accumulator is the integer the specification converts to float. Nine FMAs do the work of six
+ * vpmaddwd and six vpaddd, without any preparation of rows: this wins where rows are short or used by few outputs (stride 2), and
+ * loses on wide rows with stride 1, where the preparation pays (depthwise_u8s8_3x3s1_avx2.c, depthwise_u8s8_avx2.c). A layer whose
+ * bound cannot be proved is packed for the latter.
  *
- * Packed: | 64 bytes, the first: 1 = this form, 0 = pairs | blocks: acc_bias[8], mult[8], bias[8], w[ky][kx][8], sum of w[ky][..][8], all f32 |
- * Bound: FMA (two per cycle), and two conversions per pixel.
+ * Padded taps: rows outside the image add in_zero times the sum of their weights to the start of every accumulator (packed sums);
+ * columns outside are multiplied like others.
+ *
+ * Packed: | 64 bytes, the first: 1 = this form, 0 = pairs | blocks: acc_bias[8], mult[8], bias[8], w[ky][kx][8], sum of
+ * w[ky][..][8], all f32 | Bound: FMA (two per cycle), and two conversions per pixel.
  */
 #include "avx2.h"
 #include "depthwise_tile_avx2.h"
@@ -18,11 +21,12 @@ enum { HEADER_BYTES = 64, PARAMETERS = 3 };
 
 /* ------------------------------------------------------------------------------------------------ rows ---- */
 
-static void row_3x3s1(const tile_row *j) { tile_whole_row(j, 3, 1, true); }
-static void row_3x3s2(const tile_row *j) { tile_whole_row(j, 3, 2, true); }
-static void row_5x5s1(const tile_row *j) { tile_whole_row(j, 5, 1, true); }
-static void row_5x5s2(const tile_row *j) { tile_whole_row(j, 5, 2, true); }
+static void row_3x3s1(const tile_row *j) { tile_whole_row(j, (tile_kind){3, 1, true}); }
+static void row_3x3s2(const tile_row *j) { tile_whole_row(j, (tile_kind){3, 2, true}); }
+static void row_5x5s1(const tile_row *j) { tile_whole_row(j, (tile_kind){5, 1, true}); }
+static void row_5x5s2(const tile_row *j) { tile_whole_row(j, (tile_kind){5, 2, true}); }
 
+/* Of a block of 8 channels. */
 static size_t block_bytes(const oct_conv_shape *s) { return 8 * (PARAMETERS + s->kernel_h * (s->kernel_w + 1)) * sizeof(float); }
 
 /* --------------------------------------------------------------------------------------------- entries ---- */
@@ -36,6 +40,7 @@ bool oct_depthwise_u8s8_fma_accepts_avx2(const oct_conv_shape *s)
                                                                             oct_depthwise_accepts_5x5s2_avx2(s)));
 }
 
+/* Memory must do for either form: which one it will be depends on the weights. */
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 size_t oct_depthwise_u8s8_fma_packed_bytes_avx2(const oct_conv_shape *s)
@@ -101,6 +106,7 @@ void oct_depthwise_u8s8_fma_avx2(const oct_depthwise_job *job, size_t row_begin,
         oct_depthwise_u8s8_pairs_avx2(job, packed + HEADER_BYTES, row_begin, row_end, scratch);
         return;
     }
+    /* Four tiles share this entry; its shapes are told apart here. */
     const pixel_format format = pixel_format_of(&job->e);
     void (*const rows[2][2])(const tile_row *j) = {{row_3x3s1, row_3x3s2}, {row_5x5s1, row_5x5s2}};
     for (size_t row = row_begin; row < row_end; row++) {

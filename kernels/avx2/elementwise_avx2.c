@@ -1,4 +1,10 @@
-/* elementwise_avx2.c - one element in, one element out. The ends (n modulo the vector) go to the scalar kernels.
+/* elementwise_avx2.c - one element in, one element out, 8 (f32) or 32 (u8) at a time.
+ *
+ *   n elements:   | vector | vector | .. | rest |      the rest, less than a vector, goes to the scalar kernel
+ *
+ * Each element depends on its own input only and is read before it is written, so in == out is allowed where the types are the
+ * same. The formulas and their ranges are those of elementwise_scalar.c; products, sums and roundings come one by one, so the bits
+ * are the same.
  *
  * Bound: memory, except requantize (26 vector instructions per 32 bytes).
  */
@@ -6,6 +12,7 @@
 #include "scalar/scalar.h"
 #include "vector_avx2.h"
 
+/* A NaN becomes lo. */
 void oct_clamp_f32_avx2(size_t n, const float *in, float lo, float hi, float *out)
 {
     const __m256 least = _mm256_set1_ps(lo), most = _mm256_set1_ps(hi);
@@ -15,13 +22,15 @@ void oct_clamp_f32_avx2(size_t n, const float *in, float lo, float hi, float *ou
     oct_clamp_f32_scalar(n - i, in + i, lo, hi, out + i);
 }
 
-/* Clamped before rounding: then nothing can overflow, and adding the zero point gives 0..255 without saturation. */
+/* Clamped before rounding: then nothing can overflow, and adding the zero point gives 0..255 without saturation. A NaN is clamped
+ * to -zero. */
 void oct_quantize_f32_u8_avx2(size_t n, const float *in, float inv_scale, int32_t zero, uint8_t *out)
 {
     const __m256 mult = _mm256_set1_ps(inv_scale), lo = _mm256_set1_ps((float)-zero), hi = _mm256_set1_ps((float)(255 - zero));
     const u8_range range = u8_range_of(zero, 0, 255);
     size_t i = 0;
     for (; i + 32 <= n; i += 32) {
+        /* scale, clamp; round, zero point, pack */
         __m256 x[4];
         UNROLLED
         for (size_t j = 0; j < 4; j++)
@@ -31,6 +40,7 @@ void oct_quantize_f32_u8_avx2(size_t n, const float *in, float inv_scale, int32_
     oct_quantize_f32_u8_scalar(n - i, in + i, inv_scale, zero, out + i);
 }
 
+/* q - zero is exact in float; one product. */
 void oct_dequantize_u8_f32_avx2(size_t n, const uint8_t *in, float scale, int32_t zero, float *out)
 {
     const __m256 mult = _mm256_set1_ps(scale);
@@ -43,6 +53,7 @@ void oct_dequantize_u8_f32_avx2(size_t n, const uint8_t *in, float scale, int32_
     oct_dequantize_u8_f32_scalar(n - i, in + i, scale, zero, out + i);
 }
 
+/* u8 to float and back in the order of unpacking, which packing undoes (vector_avx2.h). */
 void oct_requantize_u8_avx2(size_t n, const uint8_t *in, int32_t in_zero, float mult, int32_t out_zero, uint8_t *out)
 {
     const __m256 mults = _mm256_set1_ps(mult), offset = centre_offset(in_zero);
@@ -59,6 +70,7 @@ void oct_requantize_u8_avx2(size_t n, const uint8_t *in, int32_t in_zero, float 
     oct_requantize_u8_scalar(n - i, in + i, in_zero, mult, out_zero, out + i);
 }
 
+/* u8 - zero in [-255, 255] fits s16. */
 void oct_widen_u8_s16_avx2(size_t n, const uint8_t *in, int32_t zero, int16_t *out)
 {
     const __m256i zeros = _mm256_set1_epi16((int16_t)zero);

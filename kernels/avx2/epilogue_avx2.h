@@ -1,11 +1,16 @@
 /* epilogue_avx2.h - from accumulators in registers to output: the tail shared by the GEMM and GEMV kernels of this folder.
  *
- * A tile is `mr` rows of `vecs` vectors of 8 floats, x[r][v]: 8 or 16 columns. Everything here is inlined into its caller with constant
- * `mr` and `vecs`, so that the tile stays in registers. For that the compilers must unroll every loop over the tile early: the loops have
- * constant bounds, and the body asks `r < mr` (a question that is gone after inlining).
+ * A tile is `mr` rows of `vecs` vectors of 8 floats, x[r][v]: 8 or 16 columns. Everything here is inlined into its caller with
+ * constant `mr` and `vecs`, so that the tile stays in registers. For that the compilers must unroll every loop over the tile early:
+ * the loops have constant bounds, and the body asks `r < mr` (a question that is gone after inlining).
  *
- * Here every tile is full: n == 8 * vecs. A panel with fewer columns runs on a stand-in for its output (run_columns, below), which keeps
- * masks and lane counts out of the kernels.
+ *   f32 kernel:  x = acc + bias   -> [residual] -> clamp -> f32 out                  finish_f32
+ *                                 -> [residual] -> clamp -> * out_mult -> u8 out
+ *   u8s8 kernel: x = acc * mult   -> [residual] -> u8 out                            finish_u8s8
+ *                                 -> + bias -> [residual] -> clamp -> f32 out
+ *
+ * Here every tile is full: n == 8 * vecs. A panel with fewer columns runs on a stand-in for its output (run_columns, below), which
+ * keeps masks and lane counts out of the kernels.
  */
 #ifndef OCT_EPILOGUE_AVX2_H
 #define OCT_EPILOGUE_AVX2_H
@@ -16,6 +21,7 @@ enum { TILE_ROWS = 6, TILE_VECS = 2, TILE_COLUMNS = 8 * TILE_VECS };
 
 /* ------------------------------------------------------------------------------------------ residuals ---- */
 
+/* Same layout as the output; the rows are residual_ld apart. */
 OCT_INLINE void add_residual_f32(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr, size_t vecs)
 {
     const float *residual = e->residual;
@@ -59,6 +65,7 @@ OCT_INLINE void clamp_tile(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t 
 
 /* --------------------------------------------------------------------------------------------- stores ---- */
 
+/* Unaligned: out is wherever the caller wants it. */
 OCT_INLINE void store_tile_f32(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr, size_t vecs)
 {
     float *out = e->out;
@@ -70,6 +77,11 @@ OCT_INLINE void store_tile_f32(const oct_epilogue *e, __m256 x[][TILE_VECS], siz
                 _mm256_storeu_ps(out + r * e->out_ld + 8 * v, x[r][v]);
 }
 
+/* Two rows of 16 columns become one vector of bytes, one 16-byte store per row:
+ *
+ *   round_u8:   r.0-3   r.8-11  s.0-3   s.8-11 | r.4-7   r.12-15 s.4-7  s.12-15       rows r and s = r + 1
+ *   in_order:   r.0-7   r.8-15                 | s.0-7   s.8-15
+ */
 OCT_INLINE void store_tile_u8_16(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr)
 {
     uint8_t *out = e->out;
@@ -86,6 +98,10 @@ OCT_INLINE void store_tile_u8_16(const oct_epilogue *e, __m256 x[][TILE_VECS], s
     }
 }
 
+/* Four rows of 8 columns become one vector of bytes; rows that do not exist repeat the first:
+ *
+ *   in_order:   r.0-7   r1.0-7 | r2.0-7   r3.0-7
+ */
 OCT_INLINE void store_tile_u8_8(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr)
 {
     uint8_t *out = e->out;
@@ -118,7 +134,7 @@ OCT_INLINE void store_tile_u8(const oct_epilogue *e, __m256 x[][TILE_VECS], size
 
 /* ------------------------------------------------------------------------------- the two whole epilogues ---- */
 
-/* x: acc + bias. */
+/* f32 kernels. x: acc + bias; what is left of the epilogue. The branches depend on the job alone, so they are always predicted. */
 OCT_INLINE void finish_f32(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr, size_t vecs)
 {
     if (e->out_elem == OCT_ELEM_F32) {
@@ -143,9 +159,10 @@ OCT_INLINE void finish_f32(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t 
     store_tile_u8(e, x, mr, vecs);
 }
 
-/* acc: exact sums, acc_bias included. */
+/* u8s8 kernels. acc: exact sums, acc_bias included. Product and sum are rounded one by one (no FMA): the bits must be scalar's. */
 OCT_INLINE void finish_u8s8(const oct_epilogue *e, __m256i acc[][TILE_VECS], size_t mr, size_t vecs)
 {
+    /* to float, scale */
     __m256 x[TILE_ROWS][TILE_VECS];
     UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
@@ -154,11 +171,13 @@ OCT_INLINE void finish_u8s8(const oct_epilogue *e, __m256i acc[][TILE_VECS], siz
             if (r < mr && v < vecs)
                 x[r][v] = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[r][v]), _mm256_loadu_ps(e->mult + 8 * v));
     if (e->out_elem == OCT_ELEM_U8) {
+        /* residual, round, zero point, clamp, store */
         if (e->residual)
             add_residual_u8(e, x, mr, vecs);
         store_tile_u8(e, x, mr, vecs);
         return;
     }
+    /* bias, residual, clamp, store */
     UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
         UNROLLED
@@ -179,7 +198,8 @@ typedef struct edge_tile {
     float residual[TILE_ROWS * TILE_COLUMNS];
 } edge_tile;
 
-/* The tile to run instead of `tile`. Rows of the stand-in are `columns` elements apart. */
+/* The tile to run instead of `tile`. Rows of the stand-in are `columns` elements apart. Bias, acc_bias and mult need no stand-in:
+ * they are padded to the panel's full width. */
 static inline oct_tile edge_begin(const oct_tile *tile, size_t columns, edge_tile *edge)
 {
     const size_t size = tile->e.out_elem == OCT_ELEM_F32 ? sizeof(float) : 1;
@@ -189,14 +209,17 @@ static inline oct_tile edge_begin(const oct_tile *tile, size_t columns, edge_til
     staged.e.out_ld = columns;
     if (!tile->e.residual)
         return staged;
+    /* columns that do not exist get a residual of zero: any number will do, they are thrown away */
     memset(edge->residual, 0, sizeof(edge->residual));
     for (size_t r = 0; r < tile->m; r++)
-        memcpy((char *)edge->residual + r * columns * size, (const char *)tile->e.residual + r * tile->e.residual_ld * size, tile->n * size);
+        memcpy((char *)edge->residual + r * columns * size, (const char *)tile->e.residual + r * tile->e.residual_ld * size,
+               tile->n * size);
     staged.e.residual = edge->residual;
     staged.e.residual_ld = columns;
     return staged;
 }
 
+/* The columns that exist go where they belong. */
 static inline void edge_end(const oct_tile *tile, size_t columns, const edge_tile *edge)
 {
     const size_t size = tile->e.out_elem == OCT_ELEM_F32 ? sizeof(float) : 1;

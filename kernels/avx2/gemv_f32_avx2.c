@@ -9,13 +9,15 @@
  *   acc[2]  <-  a[i+2] * b[i+2]
  *   acc[3]  <-  a[i+3] * b[i+3]
  *
- * Bound: the bytes of b. The panels follow each other in memory, so a whole product is one stream the hardware prefetcher can follow.
+ * Bound: the bytes of b. The panels follow each other in memory, so a whole product is one stream the hardware prefetcher can
+ * follow.
  */
 #include "avx2.h"
 #include "epilogue_avx2.h"
 
 enum { SETS = 4 };
 
+/* acc += element *a times one row of the panel. */
 OCT_INLINE void step(__m256 acc[TILE_VECS], const float *a, const float *b, size_t vecs)
 {
     const __m256 ai = _mm256_broadcast_ss(a);
@@ -24,20 +26,22 @@ OCT_INLINE void step(__m256 acc[TILE_VECS], const float *a, const float *b, size
         acc[1] = _mm256_fmadd_ps(ai, _mm256_loadu_ps(b + 8), acc[1]);
 }
 
+/* The whole product; `vecs` (1 or 2 vectors of columns) is a constant. */
 OCT_INLINE void row(const oct_tile *tile, size_t vecs)
 {
     __m256 acc[SETS][TILE_VECS];
     const float *b = tile->b;
-    /* start at the bias */
+    /* 1. Accumulators start at the bias, the first set; the others at zero. */
     UNROLLED
     for (size_t s = 0; s < SETS; s++)
         acc[s][0] = acc[s][1] = _mm256_setzero_ps();
     acc[0][0] = _mm256_loadu_ps(tile->e.bias);
     if (vecs == 2)
         acc[0][1] = _mm256_loadu_ps(tile->e.bias + 8);
-    /* sum over taps and k */
     for (size_t tap = 0; tap < tile->taps; tap++) {
+        /* 2. This tap's row pointer. */
         const float *a = (const float *)tile->a[tap] + tile->a_offset;
+        /* 3. Along k, one element per set: 4. broadcast, multiply, add. */
         size_t i = 0;
         for (; i + SETS <= tile->k; i += SETS, b += SETS * 8 * vecs)
             UNROLLED
@@ -46,7 +50,7 @@ OCT_INLINE void row(const oct_tile *tile, size_t vecs)
         for (; i < tile->k; i++, b += 8 * vecs)
             step(acc[0], a + i, b, vecs);
     }
-    /* join the sets */
+    /* 5. The sets become one; epilogue. */
     __m256 x[TILE_ROWS][TILE_VECS];
     UNROLLED
     for (size_t v = 0; v < TILE_VECS; v++)

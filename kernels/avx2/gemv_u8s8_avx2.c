@@ -2,8 +2,8 @@
  *
  *   acc[c] = acc_bias[c] + sum over taps t, i < k of (a[t][i] - 128) * b[t][i][c]      then requantisation (epilogue)
  *
- * One row uses each weight once. The weights stay s8 in memory, and the fewest instructions per weight win. Widening both sides to s16
- * takes 6 per 32 products; with the row's sign moved to the weights it is 4:
+ * One row uses each weight once. The weights stay s8 in memory, and the fewest instructions per weight win. Widening both sides to
+ * s16 takes 6 per 32 products; with the row's sign moved to the weights it is 4:
  *
  *   panel, kr = 32:   | column 0: b[0..31] | column 1: b[0..31] | .. | column 7 |        256 bytes per group of 32
  *   a:   x = a - 128 (flip the top bit), and |x|                once per group, for all 8 columns
@@ -13,8 +13,9 @@
  *
  * The entry says a_shift = 128: acc_bias makes up for the 128 that is taken from every a.
  *
- * Ranges: b in [-127, 127], so -b fits s8. |x| <= 128 fits u8, x = 0 gives 0 either way. A pair is at most 2 * 128 * 127 = 32,512 <= 32,767
- * in size: vpmaddubsw never saturates. The s32 sums are taken modulo 2^32 and the packer has proved that the final value fits.
+ * Ranges: b in [-127, 127], so -b fits s8. |x| <= 128 fits u8, x = 0 gives 0 either way. A pair is at most 2 * 128 * 127 = 32,512
+ * <= 32,767 in size: vpmaddubsw never saturates. The s32 sums are taken modulo 2^32 and the packer has proved that the final value
+ * fits.
  *
  * Registers: 8 accumulators, x, |x|, ones, one product.   Bound: the bytes of b from L3 or memory, vector instructions in L2.
  * (A matrix product cannot use this: vpsignb would come on top for every row, and made it slower than s16; see gemm_u8s8_avx2.c.)
@@ -45,28 +46,31 @@ OCT_INLINE __m256i join(const __m256i acc[COLUMNS])
     return _mm256_add_epi32(_mm256_permute2x128_si256(s0123, s4567, 0x20), _mm256_permute2x128_si256(s0123, s4567, 0x31));
 }
 
+/* The whole product. */
 static void row_8(const oct_tile *tile)
 {
     __m256i acc[COLUMNS];
     const int8_t *b = tile->b;
+    /* 1. Partial sums start at zero. */
     UNROLLED
     for (size_t c = 0; c < COLUMNS; c++)
         acc[c] = _mm256_setzero_si256();
-    /* sum over taps and k */
     for (size_t tap = 0; tap < tile->taps; tap++) {
+        /* 2. This tap's row pointer. */
         const uint8_t *a = (const uint8_t *)tile->a[tap] + tile->a_offset;
+        /* 3. Along k, whole groups. */
         size_t i = 0;
         for (; i + GROUP <= tile->k; i += GROUP, b += COLUMNS * GROUP)
             step(acc, a + i, b);
         if (i < tile->k) {
-            /* the row ends within the group, where the panel holds zeros */
+            /* 3b. The ragged group: the row ends here; the panel holds zeros beyond, so any filling does. */
             uint8_t rest[GROUP] = {0};
             memcpy(rest, a + i, tile->k - i);
             step(acc, rest, b);
             b += COLUMNS * GROUP;
         }
     }
-    /* the bias comes last here: only now there is one sum per column */
+    /* 5. One sum per column: only now the bias can join. Epilogue. */
     __m256i total[TILE_ROWS][TILE_VECS];
     total[0][0] = _mm256_add_epi32(join(acc), load_256(tile->e.acc_bias));
     finish_u8s8(&tile->e, total, 1, 1);

@@ -1,12 +1,12 @@
 /* lut_u8_avx2.c - a table of 256 bytes applied to every byte, with vpshufb, which looks up 4 bits in a table of 16.
  *
- * Let T0 .. T15 be the 16 rows of the table. vpshufb gives 0 for an index with its top bit set, and otherwise looks at the low four bits
- * only. For x < 128, x - 16 i is negative exactly when row i lies above x's row; so with D0 = T0, Di = Ti ^ Ti-1
+ * Let T0 .. T15 be the 16 rows of the table. vpshufb gives 0 for an index with its top bit set, and otherwise looks at the low four
+ * bits only. For x < 128, x - 16 i is negative exactly when row i lies above x's row; so with D0 = T0, Di = Ti ^ Ti-1
  *
  *   D0[x & 15] ^ D1[x & 15] ^ .. ^ Dr[x & 15] = Tr[x & 15],      r = x / 16           the sum of differences telescopes
  *
- * and vpshufb(Di, x - 16 i) leaves out the rows above r by itself. Bytes >= 128 go through the upper 8 rows in the same way, as x ^ 128: a
- * byte of the wrong half stays negative throughout and adds nothing.
+ * and vpshufb(Di, x - 16 i) leaves out the rows above r by itself. Bytes >= 128 go through the upper 8 rows in the same way, as x ^
+ * 128: a byte of the wrong half stays negative throughout and adds nothing.
  *
  * Three instructions per row, 48 per 32 bytes.
  */
@@ -40,6 +40,7 @@ OCT_INLINE __m256i half(const __m256i d[ROWS], __m256i x)
     return y;
 }
 
+/* Short arrays go through the table byte by byte. */
 void oct_lut_u8_avx2(size_t n, const uint8_t *in, const uint8_t table[256], uint8_t *out)
 {
     size_t i = 0;

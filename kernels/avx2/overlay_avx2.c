@@ -2,49 +2,61 @@
 #include <string.h>
 #include "avx2.h"
 
+/* Positions: function, mr, nr, kr, elements of a and of b, name, a_shift. The tiles must be those the functions were written for.
+ * */
+static const oct_gemm_entry gemm_f32[OCT_GEMM_VARIANTS + 1] = {
+    {oct_gemm_f32_avx2, 6, 16, 1, OCT_ELEM_F32, OCT_ELEM_F32, "avx2 6x16", 0},
+    {oct_gemm_f32_narrow_avx2, 6, 8, 1, OCT_ELEM_F32, OCT_ELEM_F32, "avx2 6x8", 0},
+};
+static const oct_gemm_entry gemm_u8s8[OCT_GEMM_VARIANTS + 1] = {
+    {oct_gemm_u8s8_avx2, 6, 16, 2, OCT_ELEM_S16, OCT_ELEM_S16, "avx2 6x16", 0},
+    {oct_gemm_u8s8_narrow_avx2, 6, 8, 2, OCT_ELEM_S16, OCT_ELEM_S16, "avx2 6x8", 0},
+};
+static const oct_gemm_entry gemv_f32[OCT_GEMM_VARIANTS + 1] = {
+    {oct_gemv_f32_avx2, 1, 16, 1, OCT_ELEM_F32, OCT_ELEM_F32, "avx2 1x16", 0},
+    {oct_gemv_f32_narrow_avx2, 1, 8, 1, OCT_ELEM_F32, OCT_ELEM_F32, "avx2 1x8", 0},
+};
+static const oct_gemm_entry gemv_u8s8[OCT_GEMM_VARIANTS + 1] = {
+    {oct_gemv_u8s8_avx2, 1, 8, 32, OCT_ELEM_U8, OCT_ELEM_S8, "avx2 1x8", 128},
+};
+
 static void lay_products(oct_kernels *table)
 {
-    static const oct_gemm_entry gemm_f32[OCT_GEMM_VARIANTS + 1] = {
-        {.fn = oct_gemm_f32_avx2, .mr = 6, .nr = 16, .kr = 1, .a_elem = OCT_ELEM_F32, .b_elem = OCT_ELEM_F32, .name = "avx2 6x16"},
-        {.fn = oct_gemm_f32_narrow_avx2, .mr = 6, .nr = 8, .kr = 1, .a_elem = OCT_ELEM_F32, .b_elem = OCT_ELEM_F32, .name = "avx2 6x8"},
-    };
-    static const oct_gemm_entry gemm_u8s8[OCT_GEMM_VARIANTS + 1] = {
-        {.fn = oct_gemm_u8s8_avx2, .mr = 6, .nr = 16, .kr = 2, .a_elem = OCT_ELEM_S16, .b_elem = OCT_ELEM_S16, .name = "avx2 6x16"},
-        {.fn = oct_gemm_u8s8_narrow_avx2, .mr = 6, .nr = 8, .kr = 2, .a_elem = OCT_ELEM_S16, .b_elem = OCT_ELEM_S16, .name = "avx2 6x8"},
-    };
-    static const oct_gemm_entry gemv_f32[OCT_GEMM_VARIANTS + 1] = {
-        {.fn = oct_gemv_f32_avx2, .mr = 1, .nr = 16, .kr = 1, .a_elem = OCT_ELEM_F32, .b_elem = OCT_ELEM_F32, .name = "avx2 1x16"},
-        {.fn = oct_gemv_f32_narrow_avx2, .mr = 1, .nr = 8, .kr = 1, .a_elem = OCT_ELEM_F32, .b_elem = OCT_ELEM_F32, .name = "avx2 1x8"},
-    };
-    static const oct_gemm_entry gemv_u8s8[OCT_GEMM_VARIANTS + 1] = {
-        {.fn = oct_gemv_u8s8_avx2, .mr = 1, .nr = 8, .kr = 32, .a_elem = OCT_ELEM_U8, .b_elem = OCT_ELEM_S8, .name = "avx2 1x8", .a_shift = 128},
-    };
     memcpy(table->gemm_f32, gemm_f32, sizeof(gemm_f32));
     memcpy(table->gemm_u8s8, gemm_u8s8, sizeof(gemm_u8s8));
     memcpy(table->gemv_f32, gemv_f32, sizeof(gemv_f32));
     memcpy(table->gemv_u8s8, gemv_u8s8, sizeof(gemv_u8s8));
 }
 
+/* The first that accepts a shape is used. */
 static const oct_depthwise_entry depthwise_f32[] = {
-    {oct_depthwise_accepts_3x3s1_avx2, oct_depthwise_f32_packed_bytes_avx2, oct_depthwise_f32_pack_avx2, oct_depthwise_no_scratch_avx2,
+    {oct_depthwise_accepts_3x3s1_avx2, oct_depthwise_f32_packed_bytes_avx2,
+     oct_depthwise_f32_pack_avx2, oct_depthwise_no_scratch_avx2,
      oct_depthwise_f32_3x3s1_avx2, "avx2 3x3s1"},
-    {oct_depthwise_accepts_3x3s2_avx2, oct_depthwise_f32_packed_bytes_avx2, oct_depthwise_f32_pack_avx2, oct_depthwise_no_scratch_avx2,
+    {oct_depthwise_accepts_3x3s2_avx2, oct_depthwise_f32_packed_bytes_avx2,
+     oct_depthwise_f32_pack_avx2, oct_depthwise_no_scratch_avx2,
      oct_depthwise_f32_3x3s2_avx2, "avx2 3x3s2"},
-    {oct_depthwise_accepts_5x5s1_avx2, oct_depthwise_f32_packed_bytes_avx2, oct_depthwise_f32_pack_avx2, oct_depthwise_no_scratch_avx2,
+    {oct_depthwise_accepts_5x5s1_avx2, oct_depthwise_f32_packed_bytes_avx2,
+     oct_depthwise_f32_pack_avx2, oct_depthwise_no_scratch_avx2,
      oct_depthwise_f32_5x5s1_avx2, "avx2 5x5s1"},
-    {oct_depthwise_accepts_5x5s2_avx2, oct_depthwise_f32_packed_bytes_avx2, oct_depthwise_f32_pack_avx2, oct_depthwise_no_scratch_avx2,
+    {oct_depthwise_accepts_5x5s2_avx2, oct_depthwise_f32_packed_bytes_avx2,
+     oct_depthwise_f32_pack_avx2, oct_depthwise_no_scratch_avx2,
      oct_depthwise_f32_5x5s2_avx2, "avx2 5x5s2"},
-    {oct_depthwise_accepts_general_avx2, oct_depthwise_f32_packed_bytes_avx2, oct_depthwise_f32_pack_avx2, oct_depthwise_no_scratch_avx2,
+    {oct_depthwise_accepts_general_avx2, oct_depthwise_f32_packed_bytes_avx2,
+     oct_depthwise_f32_pack_avx2, oct_depthwise_no_scratch_avx2,
      oct_depthwise_f32_general_avx2, "avx2 general"},
 };
-
+/* Short rows and 3x3 with stride 2; other 3x3 with stride 1; everything else. */
 static const oct_depthwise_entry depthwise_u8s8[] = {
-    {oct_depthwise_u8s8_fma_accepts_avx2, oct_depthwise_u8s8_fma_packed_bytes_avx2, oct_depthwise_u8s8_fma_pack_avx2,
-     oct_depthwise_u8s8_scratch_bytes_avx2, oct_depthwise_u8s8_fma_avx2, "avx2 fma"},
-    {oct_depthwise_accepts_3x3s1_avx2, oct_depthwise_u8s8_3x3s1_packed_bytes_avx2, oct_depthwise_u8s8_3x3s1_pack_avx2,
-     oct_depthwise_u8s8_3x3s1_scratch_bytes_avx2, oct_depthwise_u8s8_3x3s1_avx2, "avx2 3x3s1"},
-    {oct_depthwise_accepts_general_avx2, oct_depthwise_u8s8_packed_bytes_avx2, oct_depthwise_u8s8_pack_avx2,
-     oct_depthwise_u8s8_scratch_bytes_avx2, oct_depthwise_u8s8_avx2, "avx2 pairs"},
+    {oct_depthwise_u8s8_fma_accepts_avx2, oct_depthwise_u8s8_fma_packed_bytes_avx2,
+     oct_depthwise_u8s8_fma_pack_avx2, oct_depthwise_u8s8_scratch_bytes_avx2,
+     oct_depthwise_u8s8_fma_avx2, "avx2 fma"},
+    {oct_depthwise_accepts_3x3s1_avx2, oct_depthwise_u8s8_3x3s1_packed_bytes_avx2,
+     oct_depthwise_u8s8_3x3s1_pack_avx2, oct_depthwise_u8s8_3x3s1_scratch_bytes_avx2,
+     oct_depthwise_u8s8_3x3s1_avx2, "avx2 3x3s1"},
+    {oct_depthwise_accepts_general_avx2, oct_depthwise_u8s8_packed_bytes_avx2,
+     oct_depthwise_u8s8_pack_avx2, oct_depthwise_u8s8_scratch_bytes_avx2,
+     oct_depthwise_u8s8_avx2, "avx2 pairs"},
 };
 
 void oct_overlay_avx2(oct_kernels *table)

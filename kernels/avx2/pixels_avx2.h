@@ -1,15 +1,24 @@
-/* pixels_avx2.h - what the depthwise kernels share: blocks of 8 channels, kernel rows inside the image, finished pixels to memory. */
+/* pixels_avx2.h - what the depthwise kernels share: blocks of 8 channels, kernel rows inside the image, finished pixels to memory.
+ *
+ *   image, output:   pixel 0: | block 0: c0 .. c7 | block 1: c8 .. c15 | .. |   pixel 1: | ..        N x H x W x C
+ *
+ * A tile is one block of some neighbouring pixels of a row: its vectors lie C elements apart. f32 output is one 32-byte store per
+ * pixel; u8 output is rounded and packed four pixels at a time and leaves in four 8-byte stores.
+ */
 #ifndef OCT_PIXELS_AVX2_H
 #define OCT_PIXELS_AVX2_H
 
 #include "vector_avx2.h"
 
-/* Blocks of 8 channels cover c >= 8 channels; the last one ends at the last channel and may overlap the one before it. */
+/* Blocks of 8 channels cover c >= 8 channels; the last one ends at the last channel and may overlap the one before it: c = 20 is
+ * | 0 .. 7 | 8 .. 15 | and 12 .. 19. What overlaps is computed twice, with the same result; in and out never are the same memory.
+ * */
 static inline size_t block_count(size_t channels) { return (channels + 7) / 8; }
 static inline size_t block_channel(size_t channels, size_t block) { return 8 * block + 8 <= channels ? 8 * block : channels - 8; }
 
-/* Hides where a pointer comes from: otherwise the compiler prepares the addresses of all pixels before the loop over rows, has no registers
- * for them, and spends more time on them than on the pixels. One pointer serves three pixels: [p], [p + step], [p + 2 * step]. */
+/* Hides where a pointer comes from: otherwise the compiler prepares the addresses of all pixels before the loop over rows, has no
+ * registers for them, and spends more time on them than on the pixels. One pointer serves three pixels: [p], [p + step],
+ * [p + 2 step]. */
 OCT_INLINE const void *opaque(const void *p)
 {
     __asm__("" : "+r"(p));
@@ -29,6 +38,7 @@ typedef struct kernel_rows {
     size_t first_y;             /* image row of the first one (0 if there is none) */
 } kernel_rows;
 
+/* They are neighbours: rows above the image come first, rows below it last. */
 static inline kernel_rows kernel_rows_inside(const oct_conv_shape *s, size_t oy)
 {
     kernel_rows rows = {0, 0, 0};
@@ -64,7 +74,10 @@ static inline void *pixel_at(const oct_epilogue *e, size_t pixel, size_t c)
     return (char *)e->out + (pixel * e->out_ld + c) * (e->out_elem == OCT_ELEM_F32 ? sizeof(float) : 1);
 }
 
-/* 8 bytes of each of 4 pixels, in the order of round_u8 -> memory, `step` apart; only the first `count` (4 or more: all). */
+/* 8 bytes of each of 4 pixels, in the order of round_u8 -> memory, `step` apart; only the first `count` (4 or more: all).
+ *
+ *   round_u8:  p0.0-3 p1.0-3 p2.0-3 p3.0-3 | p0.4-7 p1.4-7 p2.4-7 p3.4-7          in_order:  p0.0-7 p1.0-7 | p2.0-7 p3.0-7
+ */
 OCT_INLINE void store_four_u8(uint8_t *out, size_t step, __m256i q, size_t count)
 {
     const __m256i ordered = in_order(q);
@@ -79,7 +92,8 @@ OCT_INLINE void store_four_u8(uint8_t *out, size_t step, __m256i q, size_t count
 }
 
 /* The f32 kernels' u8 output: rare, so kept out of line. */
-static __attribute__((noinline, unused)) void store_pixels_quantized(const pixel_format *f, uint8_t *out, const __m256 acc[7], size_t count)
+static __attribute__((noinline, unused)) void store_pixels_quantized(const pixel_format *f, uint8_t *out, const __m256 acc[7],
+                                                                     size_t count)
 {
     for (size_t j = 0; j < count; j += 4) {
         __m256 x[4];
@@ -92,6 +106,7 @@ static __attribute__((noinline, unused)) void store_pixels_quantized(const pixel
 /* `count` (a constant, at most 7) finished pixels, the first at column ox of `out`, from channel c on; x: acc + bias. */
 OCT_INLINE void store_pixels_f32(const pixel_format *f, void *out, size_t ox, size_t c, __m256 x[7], size_t count)
 {
+    /* clamp */
     UNROLLED
     for (size_t j = 0; j < 7; j++)
         if (j < count)
@@ -105,6 +120,7 @@ OCT_INLINE void store_pixels_f32(const pixel_format *f, void *out, size_t ox, si
                 _mm256_storeu_ps(to + j * step, x[j]);
         return;
     }
+    /* The copy's address is taken, so that x itself need not be in memory. */
     __m256 copy[7];
     UNROLLED
     for (size_t j = 0; j < 7; j++)
@@ -113,17 +129,19 @@ OCT_INLINE void store_pixels_f32(const pixel_format *f, void *out, size_t ox, si
 }
 
 /* f32 output of a u8s8 kernel: rare, so kept out of line. x: scaled sums of `count` pixels. */
-static __attribute__((noinline, unused)) void store_pixels_biased(const pixel_format *f, const float *bias, float *out, const __m256 *x,
-                                                                  size_t count)
+static __attribute__((noinline, unused)) void store_pixels_biased(const pixel_format *f, const float *bias, float *out,
+                                                                  const __m256 *x, size_t count)
 {
     for (size_t j = 0; j < count; j++, out += f->step)
         _mm256_storeu_ps(out, clamp_ps(_mm256_add_ps(x[j], _mm256_loadu_ps(bias)), f->lo, f->hi));
 }
 
 /* `count` (a constant, at most 7) pixels of a u8s8 kernel; acc: exact sums, as floats; scales: mult[8] and bias[8] of the block. */
-OCT_INLINE void store_pixels_exact(const pixel_format *f, const float *scales, void *out, size_t ox, size_t c, const __m256 acc[7], size_t count)
+OCT_INLINE void store_pixels_exact(const pixel_format *f, const float *scales, void *out, size_t ox, size_t c, const __m256 acc[7],
+                                   size_t count)
 {
     const size_t step = f->step;
+    /* Scaled; pixels that do not exist repeat the one before, so that all eight can be rounded. */
     __m256 x[8];
     UNROLLED
     for (size_t j = 0; j < 8; j++)
@@ -138,7 +156,7 @@ OCT_INLINE void store_pixels_exact(const pixel_format *f, const float *scales, v
         store_four_u8(to + 4 * step, step, round_u8(x[4], x[5], x[6], x[7], &f->range), count - 4);
 }
 
-/* Exact sums of two pixels, 8 channels each -> s16, rounded and shifted by the zero point (the first half of round_u8). */
+/* Exact sums (s32) of two pixels, 8 channels each -> s16, rounded and shifted by the zero point (the first half of round_u8). */
 OCT_INLINE __m256i round_two(__m256i acc0, __m256i acc1, const float *mult, const u8_range *range)
 {
     const __m256i q0 = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(acc0), _mm256_loadu_ps(mult)));

@@ -1,10 +1,13 @@
 /* pool_f32_avx2.c - max and average pooling over pointers to pixels, f32.
  *
- *   one output pixel:      a[0] -> | c0 .. c31 | c32 ..       a block of 4 vectors (32 channels) is carried over all taps, then blocks of
- *                          a[1] -> | c0 .. c31 |              one vector; the last block of a pixel may overlap the one before it: its
- *                          a[2] -> | c0 .. c31 |              channels are computed twice, with the same result
+ *   one output pixel:      a[0] -> | c0 .. c31 | c32 ..       a block of 4 vectors (32 channels) is carried over all taps, then
+ *                          a[1] -> | c0 .. c31 |              blocks of one; the last block of a pixel may overlap the one before
+ *                          a[2] -> | c0 .. c31 |              it: its channels are computed twice, with the same result
  *
- * Taps are added in order, as the specification does. Bound: loads, two per cycle.
+ * Taps are added in order, as the specification does: the sums are equal to scalar's, not only close. The taps of neighbouring
+ * windows are mostly the same pixels, which the first touch has brought to L1.
+ *
+ * Bound: loads, two per cycle.
  */
 #include "avx2.h"
 #include "scalar/scalar.h"
@@ -13,11 +16,13 @@
 /* `vecs` vectors from channel c on. */
 OCT_INLINE void max_block(const oct_pool_job *job, const void *const *a, size_t c, float *out, size_t vecs)
 {
+    /* 1. The first tap; */
     __m256 best[4];
     UNROLLED
     for (size_t v = 0; v < 4; v++)
         if (v < vecs)
             best[v] = _mm256_loadu_ps((const float *)a[0] + c + 8 * v);
+    /* 2. the others; */
     for (size_t tap = 1; tap < job->taps; tap++) {
         const float *in = (const float *)a[tap] + c;
         UNROLLED
@@ -25,15 +30,18 @@ OCT_INLINE void max_block(const oct_pool_job *job, const void *const *a, size_t 
             if (v < vecs)
                 best[v] = _mm256_max_ps(_mm256_loadu_ps(in + 8 * v), best[v]);   /* in > best ? in : best, also for NaN */
     }
+    /* 3. store. */
     UNROLLED
     for (size_t v = 0; v < 4; v++)
         if (v < vecs)
             _mm256_storeu_ps(out + c + 8 * v, best[v]);
 }
 
+/* The same for the average. */
 OCT_INLINE void average_block(const oct_pool_job *job, const void *const *a, float mult, size_t c, float *out, size_t vecs)
 {
     const __m256 mults = _mm256_set1_ps(mult), lo = _mm256_set1_ps(job->lo), hi = _mm256_set1_ps(job->hi);
+    /* 1. Sums start at zero; 2. all taps; */
     __m256 sum[4];
     UNROLLED
     for (size_t v = 0; v < 4; v++)
@@ -45,13 +53,14 @@ OCT_INLINE void average_block(const oct_pool_job *job, const void *const *a, flo
             if (v < vecs)
                 sum[v] = _mm256_add_ps(sum[v], _mm256_loadu_ps(in + 8 * v));
     }
+    /* 3. scale, clamp, store. */
     UNROLLED
     for (size_t v = 0; v < 4; v++)
         if (v < vecs)
             _mm256_storeu_ps(out + c + 8 * v, clamp_ps(_mm256_mul_ps(sum[v], mults), lo, hi));
 }
 
-/* Channels of one pixel, c >= 8. */
+/* All channels of one pixel, c >= 8. */
 static void max_pixel(const oct_pool_job *job, const void *const *a, float *out)
 {
     size_t c = 0;
@@ -63,6 +72,7 @@ static void max_pixel(const oct_pool_job *job, const void *const *a, float *out)
         max_block(job, a, job->c - 8, out, 1);
 }
 
+/* Block by block, as above. */
 static void average_pixel(const oct_pool_job *job, const void *const *a, float mult, float *out)
 {
     size_t c = 0;
@@ -76,6 +86,7 @@ static void average_pixel(const oct_pool_job *job, const void *const *a, float m
 
 void oct_max_pool_f32_avx2(const oct_pool_job *job)
 {
+    /* too few channels for a vector */
     if (job->c < 8) {
         oct_max_pool_f32_scalar(job);
         return;

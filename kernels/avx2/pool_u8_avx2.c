@@ -1,8 +1,8 @@
 /* pool_u8_avx2.c - max and average pooling over pointers to pixels, u8.
  *
- *   one output pixel:      a[0] -> | c0 .. c31 | c32 ..       blocks of 32, 16 and 8 channels are carried over all taps; the last block of
- *                          a[1] -> | c0 .. c31 |              a pixel may overlap the one before it: its channels are computed twice,
- *                          a[2] -> | c0 .. c31 |              with the same result
+ *   one output pixel:      a[0] -> | c0 .. c31 | c32 ..       blocks of 32, 16 and 8 channels are carried over all taps; the last
+ *                          a[1] -> | c0 .. c31 |              block of a pixel may overlap the one before it: its channels are
+ *                          a[2] -> | c0 .. c31 |              computed twice, with the same result
  *
  * Average: 32 bytes are added as 16 words (modulo 2^16), and their odd bytes once more by themselves; at the end
  *
@@ -12,8 +12,8 @@
  * and interleaving the two puts the channels in an order that packing restores: 0-7, 16-23 and 8-15, 24-31.
  *
  * Ranges: 256 bytes add up to at most 65,280 in u16. Then float: 2^23 + sum is exact (see centre_u8), and so is the difference to
- * 2^23 + taps * in_zero <= 2^23 + 65,280. Windows of more than 256 taps go through s32: start -taps * in_zero, size below 255 * taps, the
- * specification's limit (taps < 2^23).
+ * 2^23 + taps * in_zero <= 2^23 + 65,280. Windows of more than 256 taps go through s32: start -taps * in_zero, size below 255 *
+ * taps, the specification's limit (taps < 2^23).
  * Bound: loads, two per cycle (max); average: 3 instructions per 32 bytes.
  */
 #include "avx2.h"
@@ -24,6 +24,7 @@ enum { TAPS_IN_U16 = 256 };
 
 /* ------------------------------------------------------------------------------------------------ max ---- */
 
+/* `width` channels from c on. */
 OCT_INLINE void max_block(const oct_pool_job *job, const void *const *a, size_t c, uint8_t *out, size_t width)
 {
     __m256i best = load_bytes((const uint8_t *)a[0] + c, width);
@@ -32,7 +33,7 @@ OCT_INLINE void max_block(const oct_pool_job *job, const void *const *a, size_t 
     store_bytes(out + c, best, width);
 }
 
-/* Channels of one pixel, c >= 8. */
+/* All channels of one pixel, c >= 8. */
 static void max_pixel(const oct_pool_job *job, const void *const *a, uint8_t *out)
 {
     size_t c = 0;
@@ -63,6 +64,7 @@ typedef struct byte_sums {
     __m256i low, high;          /* channels 0-7, 16-23; 8-15, 24-31 */
 } byte_sums;
 
+/* Of `taps` <= 256 pixels. */
 OCT_INLINE byte_sums add_taps(const void *const *a, size_t taps, size_t c, size_t width)
 {
     __m256i words = _mm256_setzero_si256(), odd = words;
@@ -101,6 +103,7 @@ static void centred_long_sums(const oct_pool_job *job, const void *const *a, siz
         x[v] = _mm256_cvtepi32_ps(total[v]);
 }
 
+/* `width` channels from c on. */
 OCT_INLINE void average_block(const oct_pool_job *job, const void *const *a, float mult, size_t c, uint8_t *out, size_t width)
 {
     const __m256 mults = _mm256_set1_ps(mult);
@@ -116,6 +119,7 @@ OCT_INLINE void average_block(const oct_pool_job *job, const void *const *a, flo
     store_bytes(out + c, round_u8(x[0], x[1], x[2], x[3], &range), width);
 }
 
+/* Block by block, as for the maximum. */
 static void average_pixel(const oct_pool_job *job, const void *const *a, float mult, uint8_t *out)
 {
     size_t c = 0;

@@ -1,7 +1,10 @@
 /* reduce_avx2.c - the range of a tensor.
  *
- * Four pairs of running vectors, so that the comparisons' latency does not show; bound: memory. minps(x, least) is x < least ? x : least, so
- * a NaN in x leaves `least` as it is: the specification's rule.
+ *   in:     | v0 | v1 | v2 | v3 | v4 | ..       vector number i goes to pair number i mod 4
+ *   least:    l0   l1   l2   l3   l0            most: likewise
+ *
+ * Four pairs of running vectors, so that the comparisons' latency does not show; bound: memory. minps(x, least) is x < least ? x :
+ * least, so a NaN in x leaves `least` as it is: the specification's rule.
  */
 #include <math.h>
 
@@ -18,6 +21,7 @@ static float least_of(__m256 v)
     return _mm_cvtss_f32(_mm_min_ss(two, _mm_movehdup_ps(two)));
 }
 
+/* The same for the greatest. */
 static float most_of(__m256 v)
 {
     const __m128 four = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
@@ -33,6 +37,7 @@ void oct_minmax_f32_avx2(size_t n, const float *in, float *lo, float *hi)
         least[s] = _mm256_set1_ps(INFINITY);
         most[s] = _mm256_set1_ps(-INFINITY);
     }
+    /* 1. Whole sets. */
     size_t i = 0;
     for (; i + 8 * SETS <= n; i += 8 * SETS)
         UNROLLED
@@ -41,6 +46,7 @@ void oct_minmax_f32_avx2(size_t n, const float *in, float *lo, float *hi)
             least[s] = _mm256_min_ps(x, least[s]);
             most[s] = _mm256_max_ps(x, most[s]);
         }
+    /* 2. The sets become one number each; 3. the rest, one by one. */
     float low = least_of(_mm256_min_ps(_mm256_min_ps(least[0], least[1]), _mm256_min_ps(least[2], least[3])));
     float high = most_of(_mm256_max_ps(_mm256_max_ps(most[0], most[1]), _mm256_max_ps(most[2], most[3])));
     for (; i < n; i++) {

@@ -55,7 +55,8 @@ static size_t three_rows_x32(size_t cols, const float *in, size_t in_ld, float *
         const __m128 r = _mm_loadu_ps(in + c), g = _mm_loadu_ps(in + in_ld + c), b = _mm_loadu_ps(in + 2 * in_ld + c);
         const __m128 rg_low = _mm_unpacklo_ps(r, g), gb_low = _mm_unpacklo_ps(g, b);      /* r0 g0 r1 g1    g0 b0 g1 b1 */
         const __m128 rg_high = _mm_unpackhi_ps(r, g), gb_high = _mm_unpackhi_ps(g, b);    /* r2 g2 r3 g3    g2 b2 g3 b3 */
-        const __m128 b0_r1 = _mm_shuffle_ps(b, r, _MM_SHUFFLE(1, 1, 0, 0)), b2_r3 = _mm_shuffle_ps(b, rg_high, _MM_SHUFFLE(2, 2, 2, 2));
+        const __m128 b0_r1 = _mm_shuffle_ps(b, r, _MM_SHUFFLE(1, 1, 0, 0));
+        const __m128 b2_r3 = _mm_shuffle_ps(b, rg_high, _MM_SHUFFLE(2, 2, 2, 2));
         _mm_storeu_ps(out + 3 * c, _mm_shuffle_ps(rg_low, b0_r1, _MM_SHUFFLE(2, 0, 1, 0)));           /* r0 g0 b0 r1 */
         _mm_storeu_ps(out + 3 * c + 4, _mm_shuffle_ps(gb_low, rg_high, _MM_SHUFFLE(1, 0, 3, 2)));     /* g1 b1 r2 g2 */
         _mm_storeu_ps(out + 3 * c + 8, _mm_shuffle_ps(b2_r3, gb_high, _MM_SHUFFLE(3, 2, 2, 0)));      /* b2 r3 g3 b3 */
@@ -102,8 +103,8 @@ static void block_x8(const uint8_t *in, size_t in_ld, uint8_t *out, size_t out_l
         store_128(out + c * out_ld, a[c]);
 }
 
-/* Columns done, a multiple of 16. Each of the three outputs takes its bytes from all three rows: 9 shuffles, the bytes of the other rows
- * zeroed (index -1), then joined. */
+/* Columns done, a multiple of 16. Each of the three outputs takes its bytes from all three rows: 9 shuffles, the bytes of the other
+ * rows zeroed (index -1), then joined. */
 static size_t three_rows_x8(size_t cols, const uint8_t *in, size_t in_ld, uint8_t *out)
 {
     /* Byte i of output o is byte 16 * o + i of the pixels: column (16 o + i) / 3 of row (16 o + i) % 3. */

@@ -14,6 +14,7 @@
 #define UNROLLED _Pragma("GCC unroll 32")
 #endif
 
+/* Memory, wherever it lies. */
 OCT_INLINE __m256i load_256(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 OCT_INLINE __m128i load_128(const void *p) { return _mm_loadu_si128((const __m128i *)p); }
 OCT_INLINE __m128i load_64(const void *p) { return _mm_loadl_epi64((const __m128i *)p); }
@@ -50,14 +51,15 @@ typedef struct u8_range {
     __m256i zero, lo, hi;
 } u8_range;
 
+/* zero in 0..255 fits s16. */
 OCT_INLINE u8_range u8_range_of(int32_t zero, uint8_t lo, uint8_t hi)
 {
     return (u8_range){_mm256_set1_epi16((int16_t)zero), _mm256_set1_epi8((char)lo), _mm256_set1_epi8((char)hi)};
 }
 
-/* clamp(rne(x) + zero, lo, hi) of 32 floats. cvtps rounds to nearest even; |x| < 2^31 (contract), so it cannot overflow. packs saturates
- * to s16 and adds saturates again: both are monotone and leave 0..255 alone, so the clamp to u8 gives the same answer as on wide integers.
- * The packs work in each 128-bit half, so the bytes come out in this order (xi.j: element j of xi):
+/* clamp(rne(x) + zero, lo, hi) of 32 floats. cvtps rounds to nearest even; |x| < 2^31 (contract), so it cannot overflow. packs
+ * saturates to s16 and adds saturates again: both are monotone and leave 0..255 alone, so the clamp to u8 gives the same answer as
+ * on wide integers. The packs work in each 128-bit half, so the bytes come out in this order (xi.j: element j of xi):
  *
  *   x0.0-3  x1.0-3  x2.0-3  x3.0-3 | x0.4-7  x1.4-7  x2.4-7  x3.4-7
  */
@@ -78,7 +80,8 @@ OCT_INLINE __m256i in_order(__m256i q) { return _mm256_permutevar8x32_epi32(q, _
  *
  *   x[0]: 0-3, 16-19    x[1]: 4-7, 20-23    x[2]: 8-11, 24-27    x[3]: 12-15, 28-31
  *
- * A byte put below the bits of 2^23 (0x4B000000) is the float 2^23 + q; taking 2^23 + zero away is exact. `offset` is centre_offset(zero). */
+ * A byte put below the bits of 2^23 (0x4B000000) is the float 2^23 + q; taking 2^23 + zero away is exact. `offset` is
+ * centre_offset(zero). */
 OCT_INLINE __m256 centre_offset(int32_t zero) { return _mm256_set1_ps((float)(0x800000 + zero)); }
 
 /* u16 -> float minus offset; low: channels 0-7, 16-23; high: 8-15, 24-31. */
