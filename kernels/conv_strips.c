@@ -54,8 +54,8 @@ static size_t patch_pieces(const oct_conv_shape *s, const oct_gemm_entry *varian
 /* By measurement, in elements that are multiplied for one output:
  *   rows     if they save an eighth of them, or if a tap would be one or two groups: its row pointers cost as much as its products.
  *            (f32 with 3 channels stays direct: there the pointers cost what the copy of the image would, within 5 % either way.)
- *   patches  if they save enough more to pay for the copies: a group in 32 columns for each piece copied. For 3x3x3 in groups of 4
- *            that is so from 64 outputs on, not for 32; for 7x7x3 it hardly ever is. */
+ *   patches  if they save enough more to pay for the copies: 128 products for each piece copied. For 3x3x3 in groups of 4 that is
+ *            so for 64 output channels, not for 32; for 7x7x3 it is for neither. */
 oct_lowering oct_conv_lowering(const oct_conv_shape *s, const oct_gemm_entry *variants)
 {
     if (oct_conv_is_matrix(s))
@@ -67,8 +67,8 @@ oct_lowering oct_conv_lowering(const oct_conv_shape *s, const oct_gemm_entry *va
     const size_t rows = s->kernel_h * whole_groups(variants, run), patches = whole_groups(variants, s->kernel_h * run);
     if (8 * rows > 7 * direct && s->in_c > 2 * group)
         return OCT_LOWERING_DIRECT;
-    const size_t saved = patches < rows ? (rows - patches) / group * s->out_c : 0;
-    return saved > 32 * patch_pieces(s, variants) ? OCT_LOWERING_PATCHES : OCT_LOWERING_ROWS;
+    const size_t saved = patches < rows ? (rows - patches) * s->out_c : 0;
+    return saved > 128 * patch_pieces(s, variants) ? OCT_LOWERING_PATCHES : OCT_LOWERING_ROWS;
 }
 
 /* ---------------------------------------------------------------------------------------- planning ---- */
