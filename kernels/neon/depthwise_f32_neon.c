@@ -44,11 +44,11 @@ OCT_INLINE void pixels_f32(const oct_depthwise_job *job, const window *at, size_
         OCT_UNROLLED
         for (size_t v = 0; v < VECTORS; v++)
             acc[p][v] = vld1q_f32(bias + 4 * v);
+    const size_t column = s->dilation_w * s->in_c, row = s->dilation_h * s->in_w * s->in_c;
     for (size_t ky = at->ky.begin; ky < at->ky.end; ky++) {
-        for (size_t kx = at->kx.begin; kx < at->kx.end; kx++) {
-            const ptrdiff_t y = at->y + (ptrdiff_t)(ky * s->dilation_h), x = at->x + (ptrdiff_t)(kx * s->dilation_w);
-            const float *in = (const float *)at->image + ((size_t)y * s->in_w + (size_t)x) * s->in_c + c;
-            const float *w = bias + (1 + ky * s->kernel_w + kx) * c8;
+        const size_t first = ((size_t)at->y * s->in_w + (size_t)at->x) * s->in_c + ky * row + at->kx.begin * column;
+        const float *in = (const float *)at->image + first + c, *w = bias + (1 + ky * s->kernel_w + at->kx.begin) * c8;
+        for (size_t kx = at->kx.begin; kx < at->kx.end; kx++, in += column, w += c8) {
             OCT_UNROLLED
             for (size_t v = 0; v < VECTORS; v++) {
                 const float32x4_t wv = vld1q_f32(w + 4 * v);
@@ -59,9 +59,13 @@ OCT_INLINE void pixels_f32(const oct_depthwise_job *job, const window *at, size_
             }
         }
     }
+    /* unrolled: an array that is indexed at run time would live in memory, and be written to after every tap */
+    OCT_UNROLLED
     for (size_t p = 0; p < pixels; p++)
-        for (size_t v = 0; v < VECTORS && 4 * v < n; v++)
-            finish_f32x4(e, p, c + 4 * v, at_most_4(n - 4 * v), acc[p][v]);
+        OCT_UNROLLED
+        for (size_t v = 0; v < VECTORS; v++)
+            if (4 * v < n)
+                finish_f32x4(e, p, c + 4 * v, at_most_4(n - 4 * v), acc[p][v]);
 }
 
 static void block(const oct_depthwise_job *job, const window *at, size_t c, size_t n, const oct_epilogue *e, size_t pixels)

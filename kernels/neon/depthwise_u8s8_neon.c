@@ -59,11 +59,13 @@ OCT_INLINE void pixels_u8(const oct_depthwise_job *job, const window *at, size_t
         OCT_UNROLLED
         for (size_t v = 0; v < VECTORS; v++)
             acc[p][v] = vld1q_s32(acc_bias + 4 * v);
+    const size_t column = s->dilation_w * s->in_c, row = s->dilation_h * s->in_w * s->in_c;
     for (size_t ky = 0; ky < s->kernel_h; ky++) {
-        for (size_t kx = 0; kx < s->kernel_w; kx++, w += c8) {
-            const ptrdiff_t y = at->y + (ptrdiff_t)(ky * s->dilation_h), x = at->x + (ptrdiff_t)(kx * s->dilation_w);
-            const bool outside = ky < at->ky.begin || ky >= at->ky.end || kx < at->kx.begin || kx >= at->kx.end;
-            const uint8_t *in = outside ? NULL : (const uint8_t *)at->image + ((size_t)y * s->in_w + (size_t)x) * s->in_c + c;
+        const bool row_inside = ky >= at->ky.begin && ky < at->ky.end;
+        size_t tap = ((size_t)at->y * s->in_w + (size_t)at->x) * s->in_c + ky * row + c;    /* wraps outside the image, where it is not used */
+        for (size_t kx = 0; kx < s->kernel_w; kx++, w += c8, tap += column) {
+            const bool outside = !row_inside || kx < at->kx.begin || kx >= at->kx.end;
+            const uint8_t *in = outside ? NULL : (const uint8_t *)at->image + tap;
             const int16x8_t wv = vld1q_s16(w);
             OCT_UNROLLED
             for (size_t p = 0; p < pixels; p++) {
@@ -73,9 +75,13 @@ OCT_INLINE void pixels_u8(const oct_depthwise_job *job, const window *at, size_t
             }
         }
     }
+    /* unrolled: an array that is indexed at run time would live in memory, and be written to after every tap */
+    OCT_UNROLLED
     for (size_t p = 0; p < pixels; p++)
-        for (size_t v = 0; v < VECTORS && 4 * v < n; v++)
-            finish_s32x4(e, p, c + 4 * v, at_most_4(n - 4 * v), acc[p][v]);
+        OCT_UNROLLED
+        for (size_t v = 0; v < VECTORS; v++)
+            if (4 * v < n)
+                finish_s32x4(e, p, c + 4 * v, at_most_4(n - 4 * v), acc[p][v]);
 }
 
 static void block(const oct_depthwise_job *job, const window *at, size_t c, size_t n, const oct_epilogue *e, size_t pixels)
