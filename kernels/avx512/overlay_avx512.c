@@ -2,6 +2,7 @@
 #include <string.h>
 #include "depthwise_avx512.h"
 #include "gemm_avx512.h"
+#include "ops_avx512.h"
 #include "resize_avx512.h"
 
 static const oct_gemm_entry gemm_f32[] = {
@@ -63,4 +64,22 @@ void oct_overlay_avx512(oct_kernels *table)
     oct_lay_depthwise(table->depthwise_u8s8, depthwise_u8s8, sizeof depthwise_u8s8 / sizeof depthwise_u8s8[0]);
     table->resize_linear_f32 = oct_resize_linear_f32_avx512;
     table->resize_linear_u8 = oct_resize_linear_u8_avx512;
+
+    table->max_pool_f32 = oct_max_pool_f32_avx512;
+    table->max_pool_u8 = oct_max_pool_u8_avx512;
+    table->average_pool_f32 = oct_average_pool_f32_avx512;
+    table->average_pool_u8 = oct_average_pool_u8_avx512;
+    table->binary_f32 = oct_binary_f32_avx512;
+    table->binary_u8 = oct_binary_u8_avx512;
+    table->clamp_f32 = oct_clamp_f32_avx512;
+    table->activate_f32 = oct_activate_f32_avx512;
+    table->lut_u8 = oct_lut_u8_avx512;
+    table->quantize_f32_u8 = oct_quantize_f32_u8_avx512;
+    table->dequantize_u8_f32 = oct_dequantize_u8_f32_avx512;
+    table->requantize_u8 = oct_requantize_u8_avx512;
+    table->widen_u8_s16 = oct_widen_u8_s16_avx512;
+    table->minmax_f32 = oct_minmax_f32_avx512;
+    table->softmax_f32 = oct_softmax_f32_avx512;
+    table->transpose_x32 = oct_transpose_x32_avx512;
+    table->transpose_x8 = oct_transpose_x8_avx512;
 }
