@@ -1,19 +1,21 @@
-/* gemm_f32_neon.c - f32 matrix product / convolution on ARMv8.0 NEON: up to 8 rows x one panel of 8 columns; for one row, 32 columns.
+/* gemm_f32_neon.c - f32 matrix product / convolution on ARMv8.0 NEON: up to 5 rows x one panel of 16 columns, or 8 x 8 for the rest of the
+ * columns; for one row, 32 columns.
  *
  *   acc[r][c] = bias[c] + sum over taps t, i < k of a[r][t][i] * b[t][i][c]          then the epilogue
  *
- * Registers (32 of 128 bits): 16 accumulators, 8 of a, 2 of b.
+ * Registers (32 of 128 bits): 20 accumulators, 5 of a, 4 of b.
  *
- *                                    b0 = b[i][0..3]    b1 = b[i][4..7]       two loads per step of k
- *   row 0   a[0][i..i+3], lane  ->   acc[0][0]          acc[0][1]             fmla by lane: no broadcast needed
+ *                                    b[i][0..3]   b[i][4..7]   b[i][8..11]  b[i][12..15]      two load pairs per step of k
+ *   row 0   a[0][i..i+3], lane  ->   acc[0][0]    acc[0][1]    acc[0][2]    acc[0][3]         fmla by lane: no broadcast needed
  *   ...
- *   row 7   a[7][i..i+3], lane  ->   acc[7][0]          acc[7][1]             16 fmla per step
+ *   row 4   a[4][i..i+3], lane  ->   acc[4][0]    acc[4][1]    acc[4][2]    acc[4][3]         20 fmla per step
  *
- * Four steps share one load of a per row: 64 fmla, 8 + 8 loads. 80 of 84 instructions of the inner loop are loads and fmla, 76 % fmla.
+ * Four steps share one load of a per row: 80 fmla, 5 loads, 8 load pairs: 80 of the 99 instructions of the inner loop (8 x 8: 64 of 86). 6 x 16
+ * would need all 32 registers, which neither gcc nor clang brings off without a spill.
  *
- * Panel, kr = 1:  | tap 0: b[0][0..7] b[1][0..7] .. b[k-1][0..7] | tap 1: ..
+ * Panel, kr = 1, nr = 16:  | tap 0: b[0][0..15] b[1][0..15] .. b[k-1][0..15] | tap 1: ..
  *
- * Bound: fmla throughput, two per cycle on the larger cores (16 chains hide its latency of 4), one on the small ones. The 1 x 32 form for a single
+ * Bound: fmla throughput, two per cycle on the larger cores (20 chains hide its latency of 4), one on the small ones. The 1 x 32 form for a single
  * row is bound by the bytes of b: 8 loads feed 8 fmla.
  */
 #include "epilogue_neon.h"
@@ -28,7 +30,21 @@ OCT_INLINE void load_rows(const oct_tile *tile, size_t tap, const float *a[], si
         a[r] = (const float *)tile->a[r * tile->a_stride + tap] + tile->a_offset;
 }
 
-/* acc += four columns of the rows times four rows of the panel. Written out per lane: the lane must be a literal. */
+/* acc += column `lane` (a literal) of a times one row of the panel. */
+#define STEP(lane)                                                              \
+    {                                                                           \
+        float32x4_t bv[MAX_VECTORS];                                            \
+        OCT_UNROLLED                                                            \
+        for (size_t v = 0; v < vectors; v++)                                    \
+            bv[v] = vld1q_f32(b + (lane) * nr + 4 * v);                         \
+        OCT_UNROLLED                                                            \
+        for (size_t r = 0; r < mr; r++)                                         \
+            OCT_UNROLLED                                                        \
+            for (size_t v = 0; v < vectors; v++)                                \
+                acc[r][v] = vfmaq_laneq_f32(acc[r][v], bv[v], av[r], lane);     \
+    }
+
+/* acc += four columns of the rows times four rows of the panel. */
 OCT_INLINE void step4(float32x4_t acc[][MAX_VECTORS], const float *const a[], size_t i, const float *b, size_t mr, size_t vectors)
 {
     const size_t nr = 4 * vectors;
@@ -36,21 +52,10 @@ OCT_INLINE void step4(float32x4_t acc[][MAX_VECTORS], const float *const a[], si
     OCT_UNROLLED
     for (size_t r = 0; r < mr; r++)
         av[r] = vld1q_f32(a[r] + i);
-    OCT_UNROLLED
-    for (size_t v = 0; v < vectors; v++) {
-        const float32x4_t b0 = vld1q_f32(b + 4 * v), b1 = vld1q_f32(b + nr + 4 * v);
-        OCT_UNROLLED
-        for (size_t r = 0; r < mr; r++) {
-            acc[r][v] = vfmaq_laneq_f32(acc[r][v], b0, av[r], 0);
-            acc[r][v] = vfmaq_laneq_f32(acc[r][v], b1, av[r], 1);
-        }
-        const float32x4_t b2 = vld1q_f32(b + 2 * nr + 4 * v), b3 = vld1q_f32(b + 3 * nr + 4 * v);
-        OCT_UNROLLED
-        for (size_t r = 0; r < mr; r++) {
-            acc[r][v] = vfmaq_laneq_f32(acc[r][v], b2, av[r], 2);
-            acc[r][v] = vfmaq_laneq_f32(acc[r][v], b3, av[r], 3);
-        }
-    }
+    STEP(0)
+    STEP(1)
+    STEP(2)
+    STEP(3)
 }
 
 /* acc += column i of the rows times row i of the panel. */
@@ -93,9 +98,25 @@ OCT_INLINE void tile_f32(const oct_tile *tile, float *sums, size_t mr, size_t ve
             vst1q_f32(sums + r * nr + 4 * v, acc[r][v]);
 }
 
+/* 5 x 16 */
 void oct_gemm_f32_neon(const oct_tile *tile)
 {
-    float sums[MAX_ROWS * 8];
+    float sums[5 * 16];
+    switch (tile->m) {
+    case 1: tile_f32(tile, sums, 1, 4); break;
+    case 2: tile_f32(tile, sums, 2, 4); break;
+    case 3: tile_f32(tile, sums, 3, 4); break;
+    case 4: tile_f32(tile, sums, 4, 4); break;
+    default: tile_f32(tile, sums, 5, 4); break;
+    }
+    /* epilogue */
+    finish_tile_f32(tile, sums, 16);
+}
+
+/* 8 x 8 */
+void oct_gemm_f32_narrow_neon(const oct_tile *tile)
+{
+    float sums[8 * 8];
     switch (tile->m) {
     case 1: tile_f32(tile, sums, 1, 2); break;
     case 2: tile_f32(tile, sums, 2, 2); break;

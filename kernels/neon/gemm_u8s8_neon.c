@@ -17,25 +17,33 @@
  *
  * Panel, kr = 16:  | group 0: b[0..15][0] b[0..15][1] b[0..15][2] b[0..15][3] | group 1: ..        64 bytes per group, zeros beyond k
  *
- * Registers (32): 16 accumulators, 4 of a, 4 of b, a product. Per group 48 multiply-adds for 8 loads and 4 eor: 80 % of the inner loop.
+ * Registers (32): 16 accumulators, 4 of a, 4 of b, 4 products, 0x80. Per group 48 multiply-adds, 6 loads, 4 eor: 48 of the 63 instructions
+ * of the inner loop, 4.1 products of k per instruction, against 3.2 of gemm_f32_neon.c.
  */
 #include "epilogue_neon.h"
 #include "neon.h"
 
 enum { ROWS = 4, COLUMNS = 4, GROUP = 16 };
 
-/* acc += one group of 16 of the rows times one group of the panel. */
+/* acc += one group of 16 of the rows times one group of the panel. The columns go abreast: four products under way at a time. */
 OCT_INLINE void step(int32x4_t acc[][COLUMNS], const int8x16_t a[], const int8_t *b, size_t mr)
 {
+    int8x16_t bv[COLUMNS];
     OCT_UNROLLED
-    for (size_t c = 0; c < COLUMNS; c++) {
-        const int8x16_t bv = vld1q_s8(b + GROUP * c);
+    for (size_t c = 0; c < COLUMNS; c++)
+        bv[c] = vld1q_s8(b + GROUP * c);
+    OCT_UNROLLED
+    for (size_t r = 0; r < mr; r++) {
+        int16x8_t product[COLUMNS];
         OCT_UNROLLED
-        for (size_t r = 0; r < mr; r++) {
-            int16x8_t product = vmull_s8(vget_low_s8(a[r]), vget_low_s8(bv));
-            product = vmlal_high_s8(product, a[r], bv);
-            acc[r][c] = vpadalq_s16(acc[r][c], product);
-        }
+        for (size_t c = 0; c < COLUMNS; c++)
+            product[c] = vmull_s8(vget_low_s8(a[r]), vget_low_s8(bv[c]));
+        OCT_UNROLLED
+        for (size_t c = 0; c < COLUMNS; c++)
+            product[c] = vmlal_high_s8(product[c], a[r], bv[c]);
+        OCT_UNROLLED
+        for (size_t c = 0; c < COLUMNS; c++)
+            acc[r][c] = vpadalq_s16(acc[r][c], product[c]);
     }
 }
 

@@ -1,8 +1,11 @@
 /* overlay_neon.c - lays ARMv8.0 NEON over the scalar table. */
+#include <string.h>
+
 #include "neon.h"
 
 static const oct_gemm_entry gemm_f32[] = {
-    {oct_gemm_f32_neon, 8, 8, 1, OCT_ELEM_F32, OCT_ELEM_F32, "neon 8x8", 0},
+    {oct_gemm_f32_neon, 5, 16, 1, OCT_ELEM_F32, OCT_ELEM_F32, "neon 5x16", 0},
+    {oct_gemm_f32_narrow_neon, 8, 8, 1, OCT_ELEM_F32, OCT_ELEM_F32, "neon 8x8", 0},
     {0},
 };
 static const oct_gemm_entry gemv_f32[] = {
@@ -14,19 +17,12 @@ static const oct_gemm_entry gemm_u8s8[] = {
     {0},
 };
 
-static void lay(oct_gemm_entry *list, const oct_gemm_entry *entries)
-{
-    do
-        *list++ = *entries;
-    while ((entries++)->fn);
-}
-
 void oct_overlay_neon(oct_kernels *table)
 {
-    lay(table->gemm_f32, gemm_f32);
-    lay(table->gemv_f32, gemv_f32);
-    lay(table->gemm_u8s8, gemm_u8s8);
-    lay(table->gemv_u8s8, gemm_u8s8);
+    memcpy(table->gemm_f32, gemm_f32, sizeof gemm_f32);
+    memcpy(table->gemv_f32, gemv_f32, sizeof gemv_f32);
+    memcpy(table->gemm_u8s8, gemm_u8s8, sizeof gemm_u8s8);
+    memcpy(table->gemv_u8s8, gemm_u8s8, sizeof gemm_u8s8);
     oct_lay_depthwise(table->depthwise_f32, &oct_depthwise_f32_neon, 1);
     oct_lay_depthwise(table->depthwise_f32, oct_depthwise_square_f32_neon, 4);
     oct_lay_depthwise(table->depthwise_u8s8, &oct_depthwise_u8s8_neon, 1);
