@@ -7,8 +7,12 @@
  *
  * Packed:  | acc_bias s32[out_c] | mult f32[out_c] | bias f32[out_c] | w: tap 0: o = 0..out_c-1 | tap 1 | .. |
  *
- * Ranges: as in gemm_u8s8_scalar.c with k = 1: |acc| <= |bias| + 255 * sum |w| < 2^31, proved by the packer's caller.
+ * Ranges: as in gemm_u8s8_scalar.c with k = 1: |sum| <= |bias| + 255 * sum |w| < 2^31, proved by the packer's caller. acc counts modulo
+ * 2^32, as every twin's instructions do: a partial sum may leave the range where acc_bias was made with another zero point, the final one
+ * does not.
  */
+#include <string.h>
+
 #include "scalar.h"
 #include "epilogue_scalar.h"
 
@@ -45,9 +49,9 @@ static void pixel(const oct_depthwise_job *job, const uint8_t *image, size_t oy,
     const oct_conv_shape *s = job->shape;
     const size_t multiplier = s->out_c / s->in_c;
     /* 1. Accumulators start at acc_bias. */
-    int32_t acc[CHANNELS];
+    uint32_t acc[CHANNELS];
     for (size_t c = 0; c < n; c++)
-        acc[c] = e->acc_bias[c];
+        acc[c] = (uint32_t)e->acc_bias[c];
     const int8_t *w = (const int8_t *)job->packed + PARAMETERS * s->out_c * sizeof(float) + o0;
 
     for (size_t ky = 0; ky < s->kernel_h; ky++) {
@@ -58,21 +62,23 @@ static void pixel(const oct_depthwise_job *job, const uint8_t *image, size_t oy,
             if (y >= s->in_h || x >= s->in_w) {
                 /* A padded tap holds in_zero: acc_bias already has the term that cancels it. */
                 for (size_t c = 0; c < n; c++)
-                    acc[c] += job->in_zero * w[c];
+                    acc[c] += (uint32_t)(job->in_zero * w[c]);
                 continue;
             }
             const uint8_t *in = image + (y * s->in_w + x) * s->in_c;
             /* 3. Multiply, add, channel by channel. */
             if (multiplier == 1)
                 for (size_t c = 0; c < n; c++)
-                    acc[c] += in[o0 + c] * w[c];
+                    acc[c] += (uint32_t)(in[o0 + c] * w[c]);
             else
                 for (size_t c = 0; c < n; c++)
-                    acc[c] += in[(o0 + c) / multiplier] * w[c];
+                    acc[c] += (uint32_t)(in[(o0 + c) / multiplier] * w[c]);
         }
     }
-    /* 4. Epilogue. */
-    oct_finish_s32(e, 0, n, acc);
+    /* 4. Epilogue: the sums modulo 2^32 are the sums. */
+    int32_t sums[CHANNELS];
+    memcpy(sums, acc, n * sizeof(sums[0]));
+    oct_finish_s32(e, 0, n, sums);
 }
 
 /* Rows are counted over the whole batch: row / out_h is the image, row % out_h the line in it. */
