@@ -159,7 +159,7 @@ OCT_API oct_status oct_session_create(const oct_model *model, const oct_options 
 OCT_API void oct_session_free(oct_session *session);
 
 /* Copies `bytes` bytes into input `index`; `bytes` must be exactly the input's size. An input keeps its value until it
- * is set again. Errors: ARGUMENT. */
+ * is set again. data may be NULL where there are none (a dimension of 0). Errors: ARGUMENT. */
 OCT_API oct_status oct_set_input(oct_session *session, size_t index, const void *data, size_t bytes);
 
 /* Computes all outputs from the inputs. Allocates nothing. The outcome of int8 layers is the same, bit for bit, on every

@@ -210,8 +210,6 @@ static oct_status infer_reduce(const oct_graph *graph, const oct_node *node, oct
     for (int i = 0; i < x->rank; i++) {
         if (!(a->axes >> i & 1))
             out->dims[out->rank++] = x->dims[i];
-        else if (x->dims[i] == 0)
-            return oct_fail(OCT_ERR_ARGUMENT, "axis %d has no elements to reduce", i);
         else if (a->keep_dims)
             out->dims[out->rank++] = 1;
     }
@@ -310,8 +308,6 @@ static oct_status infer_resize(const oct_graph *graph, const oct_node *node, oct
         return oct_fail(OCT_ERR_ARGUMENT, "needs a 4-dimensional input, got rank %d", out->rank);
     for (int i = 0; i < 2; i++) {
         const float scale = node->attrs.resize.scale[i];
-        if (out->dims[1 + i] < 1)
-            return oct_fail(OCT_ERR_ARGUMENT, "axis %d has no elements to resize", 1 + i);
         if (!(scale >= 0 && scale <= FLT_MAX))
             return oct_fail(OCT_ERR_ARGUMENT, "a scale of %g; it must be a positive number, or 0 for that of the sizes", (double)scale);
         out->dims[1 + i] = node->attrs.resize.size[i];
@@ -381,6 +377,27 @@ static oct_status check_inputs(const oct_graph *graph, const oct_operator *row, 
     return OCT_OK;
 }
 
+/* A dimension of 0: moving no elements and computing functions of none is no work, and every such output is empty too or, of concat
+ * and pad, made of something else. The others would have to say what a sum, a window or a picture of nothing is. */
+static bool takes_empty(oct_op op)
+{
+    switch (op) {
+    case OCT_OP_UNARY: case OCT_OP_BINARY: case OCT_OP_CONCAT: case OCT_OP_RESHAPE: case OCT_OP_TRANSPOSE: case OCT_OP_PAD:
+    case OCT_OP_SLICE: case OCT_OP_QUANTIZE: case OCT_OP_DEQUANTIZE: return true;
+    default: return false;
+    }
+}
+
+static oct_status check_empty(const oct_graph *graph, const oct_node *node)
+{
+    char text[OCT_SHAPE_TEXT];
+    for (int i = 0; i < node->in_count && !takes_empty(node->op); i++)
+        if (node->in[i] >= 0 && oct_shape_elements(shape_in(graph, node, i)) == 0)
+            return oct_fail(OCT_ERR_UNSUPPORTED, "input %d of shape %s has no elements; only operators that move elements or take them "
+                            "one by one allow that", i, oct_shape_text(shape_in(graph, node, i), text, sizeof text));
+    return OCT_OK;
+}
+
 /* Which element types may come in: u8 data with s8 weights and s32 bias, or f32 throughout. */
 static oct_status check_dtypes(const oct_graph *graph, const oct_operator *row, const oct_node *node)
 {
@@ -425,6 +442,7 @@ static oct_status infer(const oct_graph *graph, const oct_operator *row, const o
     OCT_TRY(check_attributes(row, &node->attrs));
     OCT_TRY(check_inputs(graph, row, node));
     OCT_TRY(check_dtypes(graph, row, node));
+    OCT_TRY(check_empty(graph, node));
     OCT_TRY(row->infer(graph, node, shape));
     *dtype = output_dtype(graph, row, node);
     if (node->act.fn != OCT_FN_NONE && (!row->fuses_activation || node->act.fn < 0 || node->act.fn >= OCT_FN_COUNT))

@@ -33,13 +33,15 @@ const char *oct_dtype_name(oct_dtype dtype)
 int64_t oct_shape_elements(const oct_shape *shape)
 {
     int64_t product = 1;
+    bool empty = false;
     for (int i = 0; i < shape->rank; i++) {
         const int64_t d = shape->dims[i];
         if (d < 0 || (d > 0 && product > MAX_ELEMENTS / d))
             return -1;
-        product *= d;
+        product *= d > 0 ? d : 1;
+        empty |= d == 0;
     }
-    return product;
+    return empty ? 0 : product;
 }
 
 bool oct_shape_equal(const oct_shape *a, const oct_shape *b)

@@ -6,7 +6,8 @@
 #include "octet.h"
 #include "octet_convert.h"
 
-/* Product of the dimensions, 1 for rank 0; -1 if a dimension is negative or the product exceeds 2^40. */
+/* Product of the dimensions, 1 for rank 0; -1 if a dimension is negative or the product of those that are not 0 exceeds 2^40: then
+ * no product of some of them overflows, also where another one is 0. */
 int64_t oct_shape_elements(const oct_shape *shape);
 bool oct_shape_equal(const oct_shape *a, const oct_shape *b);
 /* "1x56x56x64", "scalar" for rank 0. Writes at most `size` bytes and returns `text`. */

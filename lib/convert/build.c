@@ -96,7 +96,7 @@ static oct_value_id add_part(oct_graph *graph, const char *name, const char *suf
     return oct_build_constant(graph, full, shape, data);
 }
 
-/* Networks have no empty tensors, so a zero or a negative number is a mistake of the caller. The product is checked for
+/* Nobody builds a network for empty tensors, so a zero or a negative number is a mistake of the caller. The product is checked for
  * overflow too. */
 static bool is_positive_shape(const oct_shape *shape)
 {

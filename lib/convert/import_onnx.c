@@ -304,11 +304,8 @@ static oct_status input_shape(const oct_import *im, const oct_onnx_info *info, o
         return oct_fail(OCT_ERR_UNSUPPORTED, "input \"%s\" has no shape", name);
     *shape = info->shape;
     for (int i = 0; i < shape->rank; i++) {
-        if (shape->dims[i] > 0)
+        if (shape->dims[i] >= 0)
             continue;
-        if (shape->dims[i] == 0)
-            return oct_fail(OCT_ERR_UNSUPPORTED, "input \"%s\": dimension %d is 0; tensors without elements are not supported",
-                            name, i);
         if (i > 0)
             return oct_fail(OCT_ERR_UNSUPPORTED,
                             "input \"%s\": dimension %d (\"%s\") is unknown; only the first, the batch, may be", name, i,

@@ -208,7 +208,7 @@ static oct_attrs whole(const oct_shape *shape)
     return attrs;
 }
 
-/* The last check before a slice node: 32-bit dimensions, something left, and no node at all where everything is. */
+/* The last check before a slice node: 32-bit dimensions, and no node at all where everything is. */
 static oct_status emit_slice(oct_import *im, const char *suffix, const oct_attrs *attrs, int x, int *y)
 {
     const oct_shape shape = oct_import_shape(im, x);
@@ -216,8 +216,6 @@ static oct_status emit_slice(oct_import *im, const char *suffix, const oct_attrs
     for (int i = 0; i < shape.rank; i++) {
         if (shape.dims[i] > INT32_MAX)
             return oct_fail(OCT_ERR_UNSUPPORTED, "a dimension of %lld is too large", (long long)shape.dims[i]);
-        if (attrs->slice.count[i] == 0 && !oct_import_is_constant(im, x))
-            return oct_fail(OCT_ERR_UNSUPPORTED, "nothing is left of axis %d; tensors without elements are not supported", i);
         all &= attrs->slice.count[i] == shape.dims[i] && attrs->slice.step[i] == 1;
     }
     *y = x;
@@ -464,9 +462,6 @@ static oct_status lower_pad(oct_import *im)
     y = im->in[0];
     if (!pads_nothing)
         OCT_TRY(oct_import_emit(im, OCT_OP_PAD, "", &attrs, im->in, 1, &y));
-    const oct_shape out = oct_import_shape(im, y);
-    if (oct_shape_elements(&out) == 0)
-        return oct_fail(OCT_ERR_UNSUPPORTED, "nothing is left; tensors without elements are not supported");
     oct_import_set_output(im, 0, y);
     return OCT_OK;
 }

@@ -192,10 +192,7 @@ static oct_status parse_field(oct_arena *arena, const oct_pb_file *file, const o
 
 bool oct_onnx_shape_is_sane(const oct_shape *shape)
 {
-    oct_shape filled = *shape;
-    for (int i = 0; i < shape->rank; i++)
-        filled.dims[i] += shape->dims[i] == 0;
-    return oct_shape_elements(&filled) >= 0;
+    return oct_shape_elements(shape) >= 0;
 }
 
 /* Dimensions are int64 in the file; as unsigned numbers the negative ones are the largest. */

@@ -213,7 +213,7 @@ static oct_status read_constant(reader *r, const uint8_t *record, oct_value *val
         return oct_fail(OCT_ERR_FORMAT, "%llu bytes of data at no place", (unsigned long long)bytes);
     if (offset == 0)
         return OCT_OK;
-    if (bytes != oct_value_bytes(value) || bytes == 0)
+    if (bytes != oct_value_bytes(value))
         return oct_fail(OCT_ERR_FORMAT, "%llu bytes of data for a shape of %zu", (unsigned long long)bytes, oct_value_bytes(value));
     OCT_TRY(take_data(r, offset, bytes, &data));
     value->data = (void *)(uintptr_t)data;  /* a constant is never written to */

@@ -19,8 +19,8 @@ const oct_graph *oct_model_graph(const oct_model *model);
 /* One more holder; undone by oct_model_free. */
 oct_model *oct_model_hold(const oct_model *model);
 
-/* Which numbers a graph may hold: no empty tensors, s8 weights in [-127, 127], scales whose reciprocals are finite, clamps with
- * lo <= hi, attributes that are not NaN. */
+/* Which numbers a graph may hold: no tensors of more than 2^36 elements, s8 weights in [-127, 127], scales whose reciprocals are
+ * finite, clamps with lo <= hi, attributes that are not NaN. */
 oct_status oct_check_numbers(const oct_graph *graph);
 
 #endif

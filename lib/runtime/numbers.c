@@ -37,9 +37,9 @@ static oct_status check_weights(const oct_value *value)
 static oct_status check_value(const oct_value *value)
 {
     const int64_t elements = oct_shape_elements(&value->shape);
-    if (elements < 1 || elements > MAX_TENSOR) {
+    if (elements < 0 || elements > MAX_TENSOR) {
         char text[OCT_SHAPE_TEXT];
-        return oct_fail(OCT_ERR_FORMAT, "%s: a tensor of shape %s is empty or too large", value->name,
+        return oct_fail(OCT_ERR_FORMAT, "%s: a tensor of shape %s is too large", value->name,
                         oct_shape_text(&value->shape, text, sizeof text));
     }
     if (value->dtype == OCT_U8 && !good_scale(value->scale))

@@ -84,6 +84,20 @@ static size_t bytes_moved(const oct_graph *graph, const oct_node *node, const ch
     return bytes + oct_value_bytes(&graph->values[node->out[0]]);
 }
 
+/* What computes an output without elements, whatever the operator. */
+static oct_status prepare_nothing(const oct_setup *setup, oct_step *step)
+{
+    (void)setup;
+    step->algo = "none";
+    return OCT_OK;
+}
+
+static const oct_runtime_op *runtime_op_of(const oct_graph *graph, const oct_node *node)
+{
+    static const oct_runtime_op nothing = {.op = OCT_OP_NONE, .prepare = prepare_nothing};
+    return oct_value_bytes(&graph->values[node->out[0]]) == 0 ? &nothing : oct_runtime_op_of(node->op);
+}
+
 /* Without addresses, because the scratch memory that the plan has to place is known only afterwards. */
 static oct_status prepare_steps(oct_session *s)
 {
@@ -94,7 +108,7 @@ static oct_status prepare_steps(oct_session *s)
     for (int n = 0; n < s->graph->node_count; n++) {
         oct_step *step = &s->steps[n];
         step->node = &s->graph->nodes[n];
-        step->op = oct_runtime_op_of(step->node->op);
+        step->op = runtime_op_of(s->graph, step->node);
         const oct_status status = step->op->prepare(&setup, step);
         if (status != OCT_OK)
             return oct_fail_in(status, "node %s", step->node->name);
@@ -200,7 +214,7 @@ void oct_session_free(oct_session *session)
  * survives runs. */
 oct_status oct_set_input(oct_session *session, size_t index, const void *data, size_t bytes)
 {
-    if (!session || !data)
+    if (!session || (!data && bytes > 0))
         return oct_fail(OCT_ERR_ARGUMENT, "oct_set_input: %s is NULL", session ? "data" : "session");
     if (index >= (size_t)session->graph->input_count)
         return oct_fail(OCT_ERR_ARGUMENT, "oct_set_input: input %zu of %d", index, session->graph->input_count);
@@ -209,7 +223,8 @@ oct_status oct_set_input(oct_session *session, size_t index, const void *data, s
     if (bytes != expected)
         return oct_fail(OCT_ERR_ARGUMENT, "oct_set_input: %zu bytes for input %zu (%s), which has %zu", bytes, index,
                         session->graph->values[value].name, expected);
-    memcpy(session->arena + session->plan.values[value].offset, data, bytes);
+    if (bytes > 0)
+        memcpy(session->arena + session->plan.values[value].offset, data, bytes);
     session->input_set[index] = true;
     return OCT_OK;
 }
@@ -225,7 +240,7 @@ const void *oct_output_data(const oct_session *session, size_t index)
 /* The size is checked before the state, so that a wrong call is wrong from the first day on. */
 oct_status oct_get_output(const oct_session *session, size_t index, void *data, size_t bytes)
 {
-    if (!session || !data)
+    if (!session || (!data && bytes > 0))
         return oct_fail(OCT_ERR_ARGUMENT, "oct_get_output: %s is NULL", session ? "data" : "session");
     if (index >= (size_t)session->graph->output_count)
         return oct_fail(OCT_ERR_ARGUMENT, "oct_get_output: output %zu of %d", index, session->graph->output_count);
@@ -235,7 +250,8 @@ oct_status oct_get_output(const oct_session *session, size_t index, void *data, 
                         oct_value_bytes(value));
     if (!session->ran)
         return oct_fail(OCT_ERR_ARGUMENT, "oct_get_output: nothing has been computed yet; call oct_run first");
-    memcpy(data, oct_output_data(session, index), bytes);
+    if (bytes > 0)
+        memcpy(data, oct_output_data(session, index), bytes);
     return OCT_OK;
 }
 
