@@ -136,6 +136,57 @@ typedef struct oct_depthwise_entry {
 /* Tried in order, the first that accepts is used; the last, the scalar one, accepts everything. */
 #define OCT_DEPTHWISE_VARIANTS 20
 
+/* ------------------------------------------------------------------------------------------- Winograd ----
+ * 3x3 convolutions, stride 1, with fewer products (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016). An output
+ * tile of 4 x 4 pixels depends on 6 x 6 input pixels; with both sides transformed, it takes 36 products per channel pair, not 144:
+ *
+ *    6 x 6 pixels d --input--> V = B' d B      36 products of matrices     M --output--> 4 x 4 pixels = A' M A --epilogue--> out
+ *    3 x 3 weights g --pack--> U = G g G'      M(p) = V(p) U(p)
+ *
+ * winograd.h has the loops, the buffers V and M, and the smaller tiles F(2,3) and F(3,3) of ragged edges, which take part in some of the 36
+ * positions p = 6 i + j only: F(3,3) has no row (column) 4, F(2,3) neither 3 nor 4. The weights are the same for all. */
+
+/* Where a tile's numbers lie: its row in V(p) and M(p) is slot[class of i][class of j]. Classes of 0 1 2 3 4 5: 0 0 0 1 2 0. */
+typedef struct oct_winograd_tile {
+    uint32_t rows, cols;         /* outputs it computes: 2, 3 or 4 each way */
+    uint32_t slot[3][3];
+} oct_winograd_tile;
+
+/* One tile's input transform. Writes every row of V to its end: channels beyond c are zeros. */
+typedef struct oct_winograd_input {
+    const oct_winograd_tile *tile;
+    const void *const *pixels;   /* [6][6]; rows + 2 by cols + 2 of them are read, c elements each; padding points at zeros (zero points) */
+    size_t c;
+    uint8_t zero;                /* u8: what is subtracted first */
+    void *v;                     /* row 0 of V(0); 64-byte aligned, as all rows are */
+    size_t position_bytes;       /* from V(p) to V(p + 1) */
+    size_t row_bytes;            /* from row to row: c elements rounded up to a multiple of 64 bytes */
+} oct_winograd_input;
+
+/* One tile's output transform of one panel. f32: the bias is in M already. u8s8: the integer bias is. */
+typedef struct oct_winograd_output {
+    const oct_winograd_tile *tile;
+    const void *m;               /* row 0 of M(0): f32, or s32 modulo 2^32 */
+    size_t position_bytes, row_bytes;
+    size_t n;                    /* columns that exist of the panel's */
+    size_t rows, cols;           /* outputs that exist: at most the tile's */
+    size_t out_line, residual_line;   /* elements between rows of the image */
+    oct_epilogue e;              /* at the tile's first pixel and the panel's first column; out_ld, residual_ld: between neighbouring pixels */
+} oct_winograd_output;
+
+typedef struct oct_winograd_entry {
+    void (*input)(const oct_winograd_input *job);     /* NULL: this ISA has no Winograd for the type */
+    void (*output)(const oct_winograd_output *job);
+    /* The 36 products: a micro-kernel that stores its accumulators as they are, f32 or s32, full width (n = nr). They start at e.bias or
+     * e.acc_bias; of the rest of `e` only out and out_ld count, but for f32 lo and hi are infinite and out_elem is F32, so that the table's
+     * own kernels do. a_elem is the element of V. */
+    oct_gemm_entry gemm[OCT_GEMM_VARIANTS + 1];
+    /* Weights of one row of positions, 6 i .. 6 i + 5, of one panel, transformed when needed; NULL: they have to be stored transformed.
+     * w: [9][groups][nr][kr] as packed, u: [6][groups][nr][kr]. */
+    void (*expand)(const void *w, size_t groups, const oct_gemm_entry *panel, size_t i, void *u);
+    const char *name;            /* "avx512 F(4x4,3x3)" */
+} oct_winograd_entry;
+
 /* --------------------------------------------------------------------------------------- pooling, rest ---- */
 
 /* Pools `pixels` output pixels of `c` channels, each from `taps` pointers to pixels: a[pixel * taps + tap].
@@ -224,6 +275,7 @@ typedef struct oct_kernels {
     oct_gemm_entry gemv_u8s8[OCT_GEMM_VARIANTS + 1];
     oct_depthwise_entry depthwise_f32[OCT_DEPTHWISE_VARIANTS + 1];
     oct_depthwise_entry depthwise_u8s8[OCT_DEPTHWISE_VARIANTS + 1];
+    oct_winograd_entry winograd_f32, winograd_u8s8;    /* the one hole of the scalar table: there direct convolution is the only way */
 
     void (*max_pool_f32)(const oct_pool_job *job);
     void (*max_pool_u8)(const oct_pool_job *job);
