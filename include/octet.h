@@ -112,7 +112,8 @@ OCT_API oct_status oct_model_output(const oct_model *model, size_t index, oct_te
 typedef struct oct_layer_info {
     const char *name;       /* of the ONNX node, or made up */
     const char *op;         /* "conv", "dense", "add", ... */
-    const char *precision;  /* "f32"; "int8" for u8 in and u8 out; "int8>f32" and "f32>u8" at a border */
+    const char *precision;  /* "f32"; "int8" for u8 in and u8 out; "int8>f32" and "f32>u8" at a border; "int8-dynamic"
+                               for int8 products with f32 out whose input has its range found at run time */
     const char *act;        /* the activation fused into it: "", "clamp", "hardswish", ... */
     oct_shape in, out;      /* of the first input and the first output, in octet's inner layout (NHWC) */
     oct_dtype out_dtype;

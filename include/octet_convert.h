@@ -167,6 +167,14 @@ typedef struct oct_quantize_options {
 OCT_API oct_status oct_quantize(const oct_graph *graph, const oct_calibration *calibration,
                                 const oct_quantize_options *options, oct_graph **quantized);
 
+/* A new graph with s8 weights in convolutions and dense layers, whose inputs are quantized while the network runs, each with the range
+ * that it has just then ("dynamic quantization"; ONNX DynamicQuantizeLinear). No calibration; everything between the layers stays f32, and
+ * so do depthwise convolutions and other layers that make too few products of an input element to pay for quantizing it.
+ * int8 products are the same on every ISA, given the same floats; those come from f32 arithmetic, so the network's results differ
+ * between ISAs by rounding, now and then of a whole step of 1/255 of a range. The number of threads changes nothing.
+ * A NaN is taken for the least element (or 0), an infinity for +-1e30. Errors: ARGUMENT (already quantized), MEMORY. */
+OCT_API oct_status oct_quantize_dynamic(const oct_graph *graph, oct_graph **quantized);
+
 /* ------------------------------------------------------------------------------------------------- save ---- */
 
 /* Writes a .oct file; on failure no file of that name is left half written. Errors: ARGUMENT, MEMORY, IO. */

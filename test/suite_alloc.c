@@ -176,6 +176,18 @@ static oct_status quantize_graph(void *arg)
     return status;
 }
 
+static oct_status quantize_dynamically(void *arg)
+{
+    oct_graph *quantized = NULL;
+    oct_status status = oct_quantize_dynamic(arg, &quantized);
+    if (status != OCT_OK && quantized)
+        test_fail(__FILE__, __LINE__, "a failed oct_quantize_dynamic left a graph");
+    if (status == OCT_OK)
+        status = model_and_session(quantized);
+    oct_graph_free(quantized);
+    return status;
+}
+
 /* conv - relu - depthwise - add - pool - dense. */
 static oct_graph *float_network(void)
 {
@@ -230,6 +242,7 @@ static void any_allocation_may_fail(void)
     oct_graph *network = float_network();
     CHECK_OK(oct_graph_status(network));
     fail_each("quantize", quantize_graph, network);
+    fail_each("quantize dynamically", quantize_dynamically, network);
     oct_graph_free(network);
     fail_each("build", build, NULL);
     fail_each("plain kernels", plain, NULL);

@@ -102,6 +102,7 @@ static void usage_errors(void)
         {"import a.onnx -o ''", "import", "empty"},
         {"import Makefile -o Makefile", "import", "the input and the output"},
         {"quantize a.oct", "quantize", "--calib DATA is missing"},
+        {"quantize a.oct --dynamic --calib d.u8", "quantize", "--dynamic needs no --calib"},
         {"quantize a.oct --calib d.u8 --scale q", "quantize", "wants a number"},
         {"quantize a.oct --calib d.u8 --scale 1/0", "quantize", "wants a number"},
         {"quantize a.oct --calib d.u8 --mean 1,,2", "quantize", "commas"},
@@ -178,6 +179,10 @@ static void import_and_quantize(void)
     free(a);
     free(b);
     CHECK_MSG(both && small < big / 2, "int8 %zu bytes, float %zu", small, big);
+    r = shell_run("$octet quantize %s --dynamic -o %s", shell_path("d.oct"), shell_path("dyn.oct"));
+    CHECK_MSG(r->status == 0 && r->err[0] == '\0' && strstr(r->out, "int8-dynamic in"), "%s", r->err);
+    r = shell_run("$octet info %s", shell_path("dyn.oct"));
+    CHECK_MSG(r->status == 0 && strstr(r->out, "stay f32"), "%s", r->out);
     CHECK(refused(shell_run("$octet quantize %s --calib " DIGITS "_calib.u8", shell_path("q.oct")), 1, "quantize",
                   "quantized already"));
     CHECK(refused(shell_run("$octet quantize %s --calib " DIGITS "_calib.u8 --method magic", shell_path("d.oct")), 1, "quantize",

@@ -1,6 +1,7 @@
-/* octet quantize - calibrates a float model on samples and writes its int8 form.
+/* octet quantize - calibrates a float model on samples and writes its int8 form; or leaves the ranges to be found at run time.
  *
  *     oct_model_load -> oct_graph_from_model -> oct_calibration_add for every sample -> oct_quantize -> oct_save
+ *                                         \---- --dynamic ----> oct_quantize_dynamic ----------/
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ typedef struct quantize_options {
     arg_texts calib;
     const char *output, *method;
     int64_t samples;   /* 0: all */
+    bool dynamic;
     data_transform transform;
     engine_options engine;
 } quantize_options;
@@ -77,6 +79,27 @@ static bool quantize_loaded(const quantize_options *o, const oct_model *model, f
     return ok;
 }
 
+/* Nothing is run, so there are no samples to show. */
+static bool quantize_dynamic(const oct_model *model, const char *output, failure *why)
+{
+    oct_graph *graph = NULL, *quantized = NULL;
+    const bool made = oct_graph_from_model(model, &graph) == OCT_OK && oct_quantize_dynamic(graph, &quantized) == OCT_OK;
+    const bool ok = made ? oct_save(quantized, output) == OCT_OK || fail_library(why, output) : fail_library(why, NULL);
+    oct_graph_free(quantized);
+    oct_graph_free(graph);
+    return ok;
+}
+
+/* By calibration. */
+static bool quantize_static(const quantize_options *o, const oct_model *model, const char *output, int64_t *samples, failure *why)
+{
+    feed f = {0};
+    const bool ok = feed_open(&f, model, &o->calib, "--calib", &o->transform, why) &&
+                    quantize_loaded(o, model, &f, output, samples, why);
+    feed_close(&f);
+    return ok;
+}
+
 /* The library would refuse too, but only after the whole calibration. */
 static bool check_float(const oct_model *model, const char *path, failure *why)
 {
@@ -91,7 +114,6 @@ static bool check_float(const oct_model *model, const char *path, failure *why)
 static bool quantize_model(const quantize_options *o, const char *path, failure *why)
 {
     oct_model *model = NULL;
-    feed f = {0};
     int64_t samples = 0;
     char *made_up = o->output ? NULL : default_output(path);
     const char *output = o->output ? o->output : made_up;
@@ -100,12 +122,15 @@ static bool quantize_model(const quantize_options *o, const char *path, failure 
     const int64_t bytes_before = summary_file_bytes(path);
     if (ok && oct_model_load(path, &model) != OCT_OK)
         ok = fail_library(why, path);
-    ok = ok && check_float(model, path, why) && feed_open(&f, model, &o->calib, "--calib", &o->transform, why) &&
-         quantize_loaded(o, model, &f, output, &samples, why) && summary_print_file(output, why);
-    if (ok)
+    ok = ok && check_float(model, path, why) &&
+         (o->dynamic ? quantize_dynamic(model, output, why) : quantize_static(o, model, output, &samples, why)) &&
+         summary_print_file(output, why);
+    const double percent = ok ? 100 * (double)summary_file_bytes(output) / (double)bytes_before : 0;
+    if (ok && o->dynamic)
+        printf("  %-12swithout samples; the file has %.0f %% of the float one's bytes\n", "quantized", percent);
+    else if (ok)
         printf("  %-12s%lld samples, method %s; the file has %.0f %% of the float one's bytes\n", "calibrated", (long long)samples,
-               o->method ? o->method : "minmax", 100 * (double)summary_file_bytes(output) / (double)bytes_before);
-    feed_close(&f);
+               o->method ? o->method : "minmax", percent);
     oct_model_free(model);
     free(made_up);
     return ok;
@@ -115,8 +140,10 @@ int cmd_quantize(int argc, char **argv)
 {
     quantize_options o = {0};
     const arg_option options[] = {
-        {"--calib", .alias = "-c", .kind = ARG_TEXTS, .to = &o.calib, .required = true, .value = "DATA",
+        {"--calib", .alias = "-c", .kind = ARG_TEXTS, .to = &o.calib, .value = "DATA",
          .help = "samples; once for each input of the model, in its order"},
+        {"--dynamic", .kind = ARG_FLAG, .to = &o.dynamic,
+         .help = "no samples: every run finds the ranges it needs"},
         {"--output", .alias = "-o", .kind = ARG_TEXT, .to = &o.output, .value = "Q.oct",
          .help = "the file to write (default: MODEL.int8.oct)"},
         {"--method", .kind = ARG_TEXT, .to = &o.method, .value = "NAME", .help = "how ranges are chosen: minmax (default)"},
@@ -130,10 +157,12 @@ int cmd_quantize(int argc, char **argv)
     data_option_rows(&o.transform, transform);
     const arg_spec spec = {
         .command = "octet quantize",
-        .usage = "MODEL.oct --calib DATA [-o Q.oct] [options]",
+        .usage = "MODEL.oct (--calib DATA | --dynamic) [-o Q.oct] [options]",
         .about = "Runs the float model on the samples, notes the range of every activation, and writes\n"
                  "the model with u8 activations and s8 weights wherever the operators allow. About a\n"
-                 "hundred samples like those the model will meet are enough.\n\n"
+                 "hundred samples like those the model will meet are enough.\n"
+                 "With --dynamic the layers between the products stay f32 and no samples are needed; that\n"
+                 "is slower than int8 throughout, and mostly faster than f32.\n\n"
                  "DATA is NAME.npy (float32 or uint8), NAME.f32 or NAME.u8 (raw, no header) or NAME.pb\n"
                  "(ONNX TensorProto): N samples, each in the shape of the model's input.\n",
         .word = "MODEL.oct",
@@ -146,6 +175,8 @@ int cmd_quantize(int argc, char **argv)
     const arg_result result = args_parse(&spec, argc, argv, &words);
     if (result != ARGS_OK)
         return usage_status(result);
+    if (o.dynamic == (o.calib.count > 0))
+        return usage_status(args_bad(&spec, o.dynamic ? "--dynamic needs no --calib" : "--calib DATA is missing; --dynamic does without"));
     if (!engine_check(&o.engine, &why))
         return usage_status(args_bad(&spec, "%s", why.text));
     return quantize_model(&o, argv[0], &why) ? EXIT_WORKED : report_failure(&spec, &why);

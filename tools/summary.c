@@ -40,9 +40,11 @@ bool summary_of_model(const oct_model *model, const char *path, summary *s, fail
         s->int8_layers += int8;
         s->macs += layer.macs;
         s->int8_macs += int8 ? layer.macs : 0;
+        s->dynamic_layers += !strcmp(layer.precision, "int8-dynamic");
+        s->float_products += !int8 && (!strcmp(layer.op, "conv") || !strcmp(layer.op, "dense"));
         s->weight_bytes += layer.weight_bytes;
     }
-    s->precision = s->int8_layers > 0 ? "int8" : "f32";
+    s->precision = s->int8_layers == 0 ? "f32" : s->dynamic_layers == s->int8_layers ? "int8-dynamic" : "int8";
     return true;
 }
 
@@ -57,6 +59,27 @@ static void print_tensor(const char *kind, const oct_tensor_info *info)
     if (info->dtype == OCT_U8)
         printf(", real = %.9g * (q - %d)", (double)info->scale, (int)info->zero_point);
     printf("\n");
+}
+
+/* Which layers are int8, and what that means. */
+static void print_precision(const summary *s)
+{
+    const double percent = s->macs > 0 ? 100 * (double)s->int8_macs / (double)s->macs : 0;
+    if (s->int8_layers == 0) {
+        printf("  %-12sf32\n", "precision");
+        return;
+    }
+    printf("  %-12s%s in %lld of %lld layers, %.1f %% of the MACs\n", "precision", s->precision, (long long)s->int8_layers,
+           (long long)s->layers, percent);
+    if (s->dynamic_layers < s->int8_layers) {
+        printf("  %-12su8 activations, one scale and zero point each; s8 weights, one scale per channel\n", "");
+        return;
+    }
+    printf("  %-12sf32 activations, quantized to u8 before each int8 layer with the range found in that run;\n"
+           "  %-12ss8 weights, one scale per channel\n", "", "");
+    if (s->float_products > 0)
+        printf("  %-12s%lld convolutions or dense layers stay f32: depthwise, or with too few products of each\n"
+               "  %-12sinput element to pay for quantizing it\n", "", (long long)s->float_products, "");
 }
 
 /* Fixed labels in the first column, so that the lines of import, quantize and info look alike. */
@@ -77,13 +100,7 @@ bool summary_print(const oct_model *model, const summary *s, failure *why)
     printf("  %-12s%lld layers, %s MACs, weights %s, file %s\n", "size", (long long)s->layers,
            table_count((double)s->macs, macs, sizeof macs), table_bytes((double)s->weight_bytes, weights, sizeof weights),
            table_bytes((double)s->file_bytes, file, sizeof file));
-    if (s->int8_layers == 0)
-        printf("  %-12sf32\n", "precision");
-    else
-        printf("  %-12sint8 in %lld of %lld layers, %.1f %% of the MACs\n"
-               "  %-12su8 activations, one scale and zero point each; s8 weights, one scale per channel\n",
-               "precision", (long long)s->int8_layers, (long long)s->layers,
-               s->macs > 0 ? 100 * (double)s->int8_macs / (double)s->macs : 0, "");
+    print_precision(s);
     return true;
 }
 

@@ -225,6 +225,8 @@ oct_status oct_graph_clone(const oct_graph *graph, oct_graph **copy)
 
 bool oct_value_is_constant(const oct_value *value) { return value->data != NULL; }
 
+bool oct_value_is_dynamic(const oct_value *value) { return value->dtype == OCT_U8 && value->scale == 0; }
+
 size_t oct_value_bytes(const oct_value *value)
 {
     const int64_t elements = oct_shape_elements(&value->shape);

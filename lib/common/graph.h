@@ -11,6 +11,9 @@
  *
  * Precision is a property of values, not of nodes: a conv whose input is u8 and whose weights are s8 is an int8 conv. If its output
  * value is f32 it dequantises in its epilogue; a border costs no extra node.
+ *
+ * Dynamic quantization: a u8 value with scale 0 gets scale and zero point in every run, from the range that its elements have then. Only a
+ * QUANTIZE node (from f32) writes such a value, and only convs and dense layers read it, as x; their bias, residual and output are f32.
  */
 #ifndef OCT_GRAPH_H
 #define OCT_GRAPH_H
@@ -136,7 +139,7 @@ typedef struct oct_value {
     char *name;
     oct_dtype dtype;
     oct_shape shape;
-    float scale;            /* u8: real = scale * (q - zero_point) */
+    float scale;            /* u8: real = scale * (q - zero_point); 0: found at run time */
     int32_t zero_point;
     float *channel_scale;   /* s8 weights: one scale per dims[0]; else NULL */
     void *data;             /* a constant's elements, else NULL */
@@ -187,6 +190,8 @@ void oct_node_release(oct_node *node);
 
 /* ---- asking ---- */
 bool oct_value_is_constant(const oct_value *value);
+/* u8 with a scale that is found at run time. */
+bool oct_value_is_dynamic(const oct_value *value);
 size_t oct_value_bytes(const oct_value *value);
 /* Number of uses of a value as a node input or graph output. */
 int oct_graph_uses(const oct_graph *graph, int value);

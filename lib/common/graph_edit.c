@@ -175,7 +175,17 @@ oct_status oct_graph_infer(oct_graph *graph)
 
 /* ---- checking ---- */
 
-static oct_status check_value(const oct_value *value)
+/* Found at run time by the only node that can: a QUANTIZE from f32. */
+static bool may_be_dynamic(const oct_graph *graph, const oct_value *value)
+{
+    if (value->data || value->zero_point != 0 || signbit(value->scale) || value->producer < 0 || value->producer >= graph->node_count)
+        return false;
+    const oct_node *node = &graph->nodes[value->producer];
+    return node->op == OCT_OP_QUANTIZE && node->in_count == 1 && node->in[0] >= 0 && node->in[0] < graph->value_count &&
+           graph->values[node->in[0]].dtype == OCT_F32;
+}
+
+static oct_status check_value(const oct_graph *graph, const oct_value *value)
 {
     if (oct_dtype_size(value->dtype) == 0)
         return oct_fail(OCT_ERR_FORMAT, "value %s: unknown element type %d", value->name, (int)value->dtype);
@@ -183,7 +193,8 @@ static oct_status check_value(const oct_value *value)
         return oct_fail(OCT_ERR_FORMAT, "value %s: scales per channel for a scalar", value->name);
     if (value->shape.rank < 0 || value->shape.rank > OCT_MAX_RANK || oct_shape_elements(&value->shape) < 0)
         return oct_fail(OCT_ERR_FORMAT, "value %s: impossible shape", value->name);
-    if (value->dtype == OCT_U8 && !(value->scale > 0 && isfinite(value->scale)))
+    const bool known = value->scale > 0 && isfinite(value->scale);
+    if (value->dtype == OCT_U8 && !known && !(oct_value_is_dynamic(value) && may_be_dynamic(graph, value)))
         return oct_fail(OCT_ERR_FORMAT, "value %s: its scale %g is not positive and finite", value->name, (double)value->scale);
     if (value->dtype == OCT_U8 && (value->zero_point < 0 || value->zero_point > 255))
         return oct_fail(OCT_ERR_FORMAT, "value %s: zero point %d outside 0..255", value->name, value->zero_point);
@@ -219,7 +230,7 @@ static oct_status check_node(const oct_graph *graph, int n, const bool *defined)
 static oct_status check_lists(const oct_graph *graph, bool *defined)
 {
     for (int v = 0; v < graph->value_count; v++) {
-        OCT_TRY(check_value(&graph->values[v]));
+        OCT_TRY(check_value(graph, &graph->values[v]));
         defined[v] = oct_value_is_constant(&graph->values[v]);
     }
     for (int i = 0; i < graph->input_count; i++) {
@@ -236,6 +247,8 @@ static oct_status check_lists(const oct_graph *graph, bool *defined)
         const int v = graph->outputs[i];
         if (v < 0 || v >= graph->value_count || !defined[v])
             return oct_fail(OCT_ERR_FORMAT, "graph output %d is no value that is computed", i);
+        if (oct_value_is_dynamic(&graph->values[v]))
+            return oct_fail(OCT_ERR_FORMAT, "graph output %d has a scale that is found at run time", i);
     }
     return graph->output_count > 0 ? OCT_OK : oct_fail(OCT_ERR_FORMAT, "the graph has no output");
 }

@@ -398,10 +398,25 @@ static oct_status check_empty(const oct_graph *graph, const oct_node *node)
     return OCT_OK;
 }
 
-/* Which element types may come in: u8 data with s8 weights and s32 bias, or f32 throughout. */
+/* A scale that is known only at run time: for conv and dense, which then write f32. */
+static oct_status check_dynamic(const oct_graph *graph, const oct_operator *row, const oct_node *node)
+{
+    const int out = node->out_count > 0 ? node->out[0] : OCT_NONE;
+    if (row->quant != OCT_QUANT_WEIGHTS)
+        return oct_fail(OCT_ERR_ARGUMENT, "its input has a scale that is found at run time; only conv and dense take that");
+    if (out >= 0 && out < graph->value_count && graph->values[out].dtype == OCT_U8)
+        return oct_fail(OCT_ERR_ARGUMENT, "with a scale that is found at run time it cannot write u8");
+    return OCT_OK;
+}
+
+/* Which element types may come in: u8 data with s8 weights and s32 bias (f32 if the data's scale is found at run time), or f32
+ * throughout. */
 static oct_status check_dtypes(const oct_graph *graph, const oct_operator *row, const oct_node *node)
 {
     const oct_dtype x = graph->values[node->in[0]].dtype;
+    const bool dynamic = oct_value_is_dynamic(&graph->values[node->in[0]]);
+    if (dynamic)
+        OCT_TRY(check_dynamic(graph, row, node));
     const bool layout = row->quant == OCT_QUANT_SAME;
     if (x != OCT_F32 && !(x == OCT_U8 && row->quant != OCT_QUANT_NEVER) && !layout)
         return oct_fail(OCT_ERR_ARGUMENT, "cannot take %s", oct_dtype_name(x));
@@ -411,7 +426,9 @@ static oct_status check_dtypes(const oct_graph *graph, const oct_operator *row, 
         const oct_value *value = &graph->values[node->in[i]];
         oct_dtype want = x;
         if (row->quant == OCT_QUANT_WEIGHTS && x == OCT_U8)
-            want = i == OCT_IN_W ? OCT_S8 : i == OCT_IN_BIAS ? OCT_S32 : value->dtype;
+            want = i == OCT_IN_W ? OCT_S8 : i == OCT_IN_BIAS ? (dynamic ? OCT_F32 : OCT_S32) : value->dtype;
+        if (oct_value_is_dynamic(value))
+            return oct_fail(OCT_ERR_ARGUMENT, "input %d has a scale that is found at run time", i);
         if (value->dtype != want)
             return oct_fail(OCT_ERR_ARGUMENT, "input %d is %s; with %s data it must be %s", i, oct_dtype_name(value->dtype),
                             oct_dtype_name(x), oct_dtype_name(want));

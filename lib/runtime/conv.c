@@ -45,9 +45,11 @@ static void choose_way(oct_conv *conv, const oct_gemm_entry *entry)
 
 /* One padded tap: the real number 0, which is the zero point for u8 rows and 0 for all others. Row pointers of padded positions
  * lead here, and the loops recognise padding by this address. */
+static size_t padding_elements(const oct_conv *conv) { return max_size(conv->k, conv->shape.in_c); }
+
 static oct_status make_padding(oct_conv *conv, oct_keeper *keeper)
 {
-    const size_t count = max_size(conv->k, conv->shape.in_c);
+    const size_t count = padding_elements(conv);
     void *padding = oct_keep(keeper, count, conv->elem_bytes);
     if (!padding)
         return oct_fail_memory(count * conv->elem_bytes);
@@ -57,10 +59,10 @@ static oct_status make_padding(oct_conv *conv, oct_keeper *keeper)
     return OCT_OK;
 }
 
-/* A depthwise kernel has no residual; the general way, one group after the other, has. */
+/* A depthwise kernel has no residual, and a fixed scale; the general way, one group after the other, has both. */
 static bool is_depthwise(const oct_conv_shape *shape, const oct_linear_desc *desc)
 {
-    return shape->groups > 1 && shape->groups == shape->in_c && !desc->residual;
+    return shape->groups > 1 && shape->groups == shape->in_c && !desc->residual && !desc->dynamic;
 }
 
 /* Memory beside the weights. */
@@ -133,6 +135,7 @@ const char *oct_conv_algo_name(const oct_conv *conv) { return conv->depthwise ? 
 typedef struct work {
     const oct_conv_call *call;
     const oct_kernels *kernels;
+    uint8_t x_zero;
     size_t units_per_group;
 } work;
 
@@ -144,7 +147,7 @@ static void stage(void *arg, size_t begin, size_t end, int thread)
     const oct_conv *conv = w->call->conv;
     const size_t c = conv->shape.in_c;
     (void)thread;
-    w->kernels->widen_u8_s16((end - begin) * c, (const uint8_t *)w->call->in + begin * c, conv->x_zero,
+    w->kernels->widen_u8_s16((end - begin) * c, (const uint8_t *)w->call->in + begin * c, w->x_zero,
                              (int16_t *)w->call->scratch + begin * c);
 }
 
@@ -194,7 +197,7 @@ static void strips(void *arg, size_t begin, size_t end, int thread)
     const work *w = arg;
     const oct_conv *conv = w->call->conv;
     const oct_strips_job job = {.strips = &conv->strips, .kernels = w->kernels, .gemm = group_job(w->call, 0), .in = w->call->in,
-                                .in_zero = conv->x_zero, .pointers = w->call->pointers, .connected = w->call->scratch};
+                                .in_zero = w->x_zero, .pointers = w->call->pointers, .connected = w->call->scratch};
     oct_strips_run(&job, begin, end, (uint8_t *)w->call->scratch + (size_t)thread * conv->thread_scratch);
 }
 
@@ -216,6 +219,15 @@ static void depthwise(void *arg, size_t begin, size_t end, int thread)
     }
 }
 
+/* All that depends on the input's scale and zero point, where these have just been found. */
+static void adapt(const oct_conv_call *call)
+{
+    const oct_conv *conv = call->conv;
+    oct_linear_rescale(&conv->linear, *call->x);
+    if (conv->padding && !conv->widen)
+        memset(conv->padding, call->x->zero, padding_elements(conv));
+}
+
 /* Staging and products are two phases with a join between them: a row pointer may lead to any staged row. The times only decide how
  * finely the work is cut (grain.h). */
 void oct_conv_execute(const oct_conv_call *call, const oct_kernels *kernels, oct_pool *pool)
@@ -224,7 +236,9 @@ void oct_conv_execute(const oct_conv_call *call, const oct_kernels *kernels, oct
     const oct_conv_shape *s = &conv->shape;
     const double macs = (double)conv->rows * (double)s->out_c * (double)(conv->shape.kernel_h * conv->shape.kernel_w) *
                         (double)(s->in_c / s->groups);
-    work w = {.call = call, .kernels = kernels};
+    work w = {.call = call, .kernels = kernels, .x_zero = call->x ? (uint8_t)call->x->zero : conv->x_zero};
+    if (call->x)
+        adapt(call);
     if (conv->depthwise) {
         const size_t units = s->batch * s->out_h;
         oct_pool_run(pool, depthwise, &w, units, oct_grain(units, oct_depthwise_time(macs, conv->linear.u8)));

@@ -27,7 +27,7 @@ typedef struct oct_conv {
     size_t rows, taps, k;      /* of the products */
     size_t pointers;           /* row pointers it needs */
     size_t thread_scratch;     /* per thread: for depthwise, rows and patches */
-    const void *padding;       /* a padded tap */
+    void *padding;             /* a padded tap */
     oct_linear linear;
 } oct_conv;
 
@@ -37,6 +37,7 @@ typedef struct oct_conv_call {
     const void *in, *residual; /* residual: NULL for none */
     void *out, *scratch;
     const void **pointers;
+    const oct_run_scale *x;    /* dynamic: what has been found for `in`; else NULL */
 } oct_conv_call;
 
 /* desc: all but depthwise, groups, columns, taps, k and rows, which follow from the shape. Errors as oct_linear_pack. */

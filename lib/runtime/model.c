@@ -134,8 +134,11 @@ static const char *op_name(const oct_node *node)
 }
 
 /* Precision is a property of values (graph.h); this is how people speak of it. */
-static const char *precision(oct_dtype in, oct_dtype out)
+static const char *precision(const oct_value *x, oct_dtype out)
 {
+    const oct_dtype in = x->dtype;
+    if (oct_value_is_dynamic(x))
+        return "int8-dynamic";
     if (in == OCT_U8)
         return out == OCT_U8 ? "int8" : out == OCT_F32 ? "int8>f32" : oct_dtype_name(out);
     if (in == OCT_F32 && out == OCT_U8)
@@ -174,7 +177,7 @@ oct_status oct_model_layer(const oct_model *model, size_t index, oct_layer_info 
     *info = (oct_layer_info){
         .name = node->name,
         .op = op_name(node),
-        .precision = precision(in->dtype, out->dtype),
+        .precision = precision(in, out->dtype),
         .act = oct_function_name(&node->act),
         .in = in->shape,
         .out = out->shape,

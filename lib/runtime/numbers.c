@@ -42,7 +42,7 @@ static oct_status check_value(const oct_value *value)
         return oct_fail(OCT_ERR_FORMAT, "%s: a tensor of shape %s is too large", value->name,
                         oct_shape_text(&value->shape, text, sizeof text));
     }
-    if (value->dtype == OCT_U8 && !good_scale(value->scale))
+    if (value->dtype == OCT_U8 && !oct_value_is_dynamic(value) && !good_scale(value->scale))
         return oct_fail(OCT_ERR_FORMAT, "%s: its scale %g must be positive and normal", value->name, (double)value->scale);
     if (value->dtype == OCT_U8 && (value->zero_point < 0 || value->zero_point > 255))
         return oct_fail(OCT_ERR_FORMAT, "%s: zero point %d outside 0..255", value->name, value->zero_point);

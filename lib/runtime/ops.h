@@ -13,6 +13,7 @@
 #include "graph.h"
 #include "keeper.h"
 #include "kernels.h"
+#include "prepack.h"
 #include "threads.h"
 
 typedef struct oct_runtime_op oct_runtime_op;
@@ -40,6 +41,7 @@ typedef struct oct_setup {
     const oct_kernels *kernels;
     int threads;
     oct_keeper *keeper;
+    oct_run_scale *run_scales;     /* one per value: those of dynamic ones, written by every run */
 } oct_setup;
 
 /* Whether the output may lie in an input's memory. */

@@ -6,6 +6,10 @@
  *                                               shift: what the kernel takes from x by itself; z for rows widened to x - z
  *   mult[c]     = x_scale * w_scale[c] / y_scale, in double, rounded once
  *
+ * A dynamic layer is packed with x_scale = 1 and z = 0; every run then computes
+ *
+ *   acc_bias[c] - z * sum(w[c])   and   x_scale * w_scale[c]
+ *
  * With f32 output the bias is added as a real number after scaling, so b = 0 there and mult[c] has no y_scale.
  *
  * Range: every partial sum of acc_bias + x * w lies in +-(|b| + 255 * sum|w|), for with P and Q the sums of the positive and
@@ -18,6 +22,7 @@
  */
 #include "prepack.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -170,12 +175,39 @@ static void spread_columns(const oct_packed *packed, const columns *from, size_t
         const int32_t share = panel.entry->a_elem == OCT_ELEM_U8 ? x_zero - panel.entry->a_shift : 0;
         for (size_t c = 0; c < panel.n; c++)
             to->acc_bias[panel.column + c] = from->acc_bias[source + c] - share * from->sum[source + c];
+        if (to->sum && panel.entry->a_elem == OCT_ELEM_U8)
+            memcpy(to->sum + panel.column, from->sum + source, panel.n * sizeof *to->sum);
     }
 }
 
 static columns group_columns(const columns *all, size_t offset)
 {
-    return (columns){.bias = all->bias + offset, .mult = all->mult + offset, .acc_bias = all->acc_bias + offset};
+    return (columns){.bias = all->bias + offset, .mult = all->mult + offset, .acc_bias = all->acc_bias + offset,
+                     .sum = all->sum ? all->sum + offset : NULL};
+}
+
+/* What was computed for scale 1 and zero point 0 steps back, and the epilogue reads what each run makes of it. */
+static oct_status make_waiting(const columns *spread, size_t count, oct_keeper *keeper, oct_linear *linear)
+{
+    oct_waiting *w = &linear->waiting;
+    *w = (oct_waiting){.count = count, .acc_bias = spread->acc_bias, .sum = spread->sum, .w_scale = spread->mult,
+                       .acc_bias_now = oct_keep(keeper, count, sizeof(int32_t)), .mult_now = oct_keep(keeper, count, sizeof(float))};
+    if (!w->acc_bias_now || !w->mult_now)
+        return oct_fail_memory(count * sizeof(float));
+    linear->e.acc_bias = w->acc_bias_now;
+    linear->e.mult = w->mult_now;
+    return OCT_OK;
+}
+
+/* |z * sum| <= 255 * sum|w| < 2^31, which oct_gemm_provable has shown. A product beyond all floats stays finite, so that nothing times it
+ * is still nothing. */
+void oct_linear_rescale(const oct_linear *linear, oct_run_scale x)
+{
+    const oct_waiting *w = &linear->waiting;
+    for (size_t c = 0; c < w->count; c++) {
+        w->acc_bias_now[c] = w->acc_bias[c] - x.zero * w->sum[c];
+        w->mult_now[c] = fminf(x.scale * w->w_scale[c], FLT_MAX);
+    }
 }
 
 /* Groups one after the other, each padded to whole cache lines, so that every group's panels are aligned as one alone would be. */
@@ -188,10 +220,11 @@ static oct_status pack_groups(const oct_linear_desc *desc, const oct_gemm_entry 
     const size_t bytes = oct_align_up(oct_packed_bytes(variants, n, desc->taps, desc->k));
     const columns spread = {.bias = oct_keep(keeper, desc->groups * padded, sizeof(float)),
                             .mult = oct_keep(keeper, desc->groups * padded, sizeof(float)),
-                            .acc_bias = oct_keep(keeper, desc->groups * padded, sizeof(int32_t))};
+                            .acc_bias = oct_keep(keeper, desc->groups * padded, sizeof(int32_t)),
+                            .sum = desc->dynamic ? oct_keep(keeper, desc->groups * padded, sizeof(int32_t)) : NULL};
     uint8_t *data = oct_keep(keeper, desc->groups, bytes);
     linear->packed = oct_keep(keeper, desc->groups, sizeof *linear->packed);
-    if (!spread.bias || !spread.mult || !spread.acc_bias || !data || !linear->packed)
+    if (!spread.bias || !spread.mult || !spread.acc_bias || (desc->dynamic && !spread.sum) || !data || !linear->packed)
         return oct_fail_memory(desc->groups * bytes);
     for (size_t g = 0; g < desc->groups; g++) {
         oct_packed *packed = &linear->packed[g];
@@ -209,7 +242,7 @@ static oct_status pack_groups(const oct_linear_desc *desc, const oct_gemm_entry 
     linear->e.bias = spread.bias;
     linear->e.mult = spread.mult;
     linear->e.acc_bias = spread.acc_bias;
-    return OCT_OK;
+    return desc->dynamic ? make_waiting(&spread, desc->groups * padded, keeper, linear) : OCT_OK;
 }
 
 /* The entry lays the channel numbers out by itself; it always takes u8 rows, so the zero point's term is always in. */

@@ -8,6 +8,12 @@
 #include "graph.h"
 #include "keeper.h"
 
+/* Scale and zero point of a u8 tensor that are found at run time: real = scale * (q - zero). */
+typedef struct oct_run_scale {
+    float scale;
+    int32_t zero;
+} oct_run_scale;
+
 /* What is to be packed: y = act(x * w^T + bias (+ residual)). */
 typedef struct oct_linear_desc {
     const oct_kernels *kernels;
@@ -19,7 +25,8 @@ typedef struct oct_linear_desc {
     const void *weights;
     const float *bias;                /* real numbers, or NULL */
     const int32_t *bias_units;        /* u8: in units of x_scale * w_scale[c], or NULL */
-    float x_scale;                    /* this and the next two: u8 only */
+    bool dynamic;                     /* u8: x's scale and zero point are found at run time (oct_linear_rescale) */
+    float x_scale;                    /* this and the next two: u8 only; dynamic: 1 and 0 */
     int32_t x_zero;
     const float *w_scale;             /* one per column */
     bool out_u8;
@@ -31,6 +38,15 @@ typedef struct oct_linear_desc {
     const oct_function *act;          /* must outlive the packed layer */
 } oct_linear_desc;
 
+/* Numbers per column that wait for x's scale and zero point: `count` padded columns of all groups. */
+typedef struct oct_waiting {
+    size_t count;                     /* 0 unless dynamic */
+    const int32_t *acc_bias, *sum;    /* as if x's zero point were 0; of the weights, 0 where rows are widened to x - z */
+    const float *w_scale;
+    int32_t *acc_bias_now;            /* what the epilogue reads */
+    float *mult_now;
+} oct_waiting;
+
 typedef struct oct_linear {
     bool u8;
     size_t groups, columns, padded;   /* padded: columns of one group, its panels padded to full width */
@@ -40,12 +56,16 @@ typedef struct oct_linear {
     void *depthwise_packed;
     oct_epilogue e;                   /* without out and residual; bias, acc_bias and mult at group 0 */
     oct_activator activator;
+    oct_waiting waiting;
     oct_post post; /* an activation that is no clamp; its arg points into this struct, which must stay in place */
 } oct_linear;
 
 /* Errors: FORMAT (a weight of -128, a column whose sums could leave 32 bits, a scale out of bounds: named by its channel),
  * UNSUPPORTED (an activation that a u8 result cannot take), MEMORY. */
 oct_status oct_linear_pack(const oct_linear_desc *desc, oct_keeper *keeper, oct_linear *linear);
+
+/* Makes a dynamic layer ready for an x of this scale and zero point. */
+void oct_linear_rescale(const oct_linear *linear, oct_run_scale x);
 
 /* A job for one group, lacking only the left side, out and residual. */
 oct_gemm_job oct_linear_job(const oct_linear *linear, size_t group);

@@ -101,7 +101,10 @@ static const oct_runtime_op *runtime_op_of(const oct_graph *graph, const oct_nod
 /* Without addresses, because the scratch memory that the plan has to place is known only afterwards. */
 static oct_status prepare_steps(oct_session *s)
 {
-    const oct_setup setup = {.graph = s->graph, .kernels = s->kernels, .threads = s->threads, .keeper = &s->keeper};
+    const oct_setup setup = {.graph = s->graph, .kernels = s->kernels, .threads = s->threads, .keeper = &s->keeper,
+                             .run_scales = oct_keep(&s->keeper, (size_t)s->graph->value_count, sizeof *setup.run_scales)};
+    if (!setup.run_scales)
+        return oct_fail_memory((size_t)s->graph->value_count * sizeof *setup.run_scales);
     s->steps = oct_alloc((size_t)s->graph->node_count, sizeof *s->steps);
     if (!s->steps)
         return oct_fail_memory((size_t)s->graph->node_count * sizeof *s->steps);
