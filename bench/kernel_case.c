@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "add_grid.h"
 #include "conv_strips.h"
 #include "pool.h"
 
@@ -461,7 +462,7 @@ static bool is_add(const bench_shape *shape, const oct_kernels *kernels, bool in
     return shape->kind == SHAPE_ADD;
 }
 
-/* Both operands as large as the output, half of each: the residual add of a network. */
+/* Both operands as large as the output, about half of each: the residual add of a network. */
 static bool make_add(kernel_case *c)
 {
     const size_t elements = c->shape->m * c->shape->n, size = c->int8 ? 1 : 4;
@@ -481,9 +482,10 @@ static bool make_add(kernel_case *c)
                             .a_zero = ZERO,
                             .b_zero = ZERO,
                             .out_zero = ZERO,
-                            .a_mult = 0.5f,
-                            .b_mult = 0.5f,
+                            .a_mult = 0.61f,
+                            .b_mult = 0.47f,
                             .qhi = 255};
+    oct_add_grid_round(&job->a_mult, &job->b_mult);     /* as the runtime does */
     job->a = case_values(c, elem, elements);
     job->b = case_values(c, elem, elements);
     job->out = case_alloc(c, elements * size);

@@ -220,7 +220,7 @@ typedef struct oct_binary_job {
     void *out;                  /* may be a or b; rows are cols apart */
     float lo, hi;
     int32_t a_zero, b_zero, out_zero;
-    float a_mult, b_mult;       /* s_a / s_out, s_b / s_out; mul: a_mult = s_a * s_b / s_out */
+    float a_mult, b_mult;       /* add: s_a / s_out, s_b / s_out, fastest on the grid of add_grid.h; mul: a_mult = s_a * s_b / s_out */
     uint8_t qlo, qhi;
 } oct_binary_job;
 

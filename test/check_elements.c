@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "add_grid.h"
 #include "kernel_check.h"
 
 static guard_side random_side(void) { return test_below(2) ? GUARD_BEHIND : GUARD_BEFORE; }
@@ -331,7 +332,8 @@ static void fill_operand(void *x, size_t n, bool u8, oct_binary_kind kind)
         ((float *)x)[i] = fabsf(((float *)x)[i]) + 0.01f;
 }
 
-/* Settings of chance; multipliers of 0.5 and 1 make ties. */
+/* Settings of chance; multipliers of 0.5 and 1 make ties. Half of the sums have multipliers as the runtime makes them, small ones, large
+ * ones and unequal ones, too. */
 static void make_binary_job(oct_binary_job *job, bool u8)
 {
     static const float mults[4] = {0.5f, 1.0f, 0.37f, 1.9f};
@@ -346,8 +348,17 @@ static void make_binary_job(oct_binary_job *job, bool u8)
     job->out_zero = (int32_t)test_below(256);
     job->a_mult = mults[test_below(4)] * (job->kind == OCT_KIND_MUL ? 0.01f : 1.0f);
     job->b_mult = mults[test_below(4)];
+    if (u8 && job->kind == OCT_KIND_ADD && test_below(2)) {
+        job->a_mult = exp2f(test_uniform(-12.0f, 6.0f));
+        job->b_mult = test_below(3) ? job->a_mult * test_uniform(0.2f, 5.0f) : exp2f(test_uniform(-12.0f, 6.0f));
+        oct_add_grid_round(&job->a_mult, &job->b_mult);
+    }
     job->qlo = (uint8_t)test_below(60);
     job->qhi = (uint8_t)(200 + test_below(56));
+    if (test_below(2)) {
+        job->qlo = 0;
+        job->qhi = 255;
+    }
 }
 
 /* out has been computed from `expected`, the same job with inputs that still hold their values. */

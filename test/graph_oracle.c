@@ -224,6 +224,16 @@ static double apply_binary(int fn, double a, double b)
     }
 }
 
+/* A multiplier of a u8 sum: `ratio` of scales in whole multiples of the finest power of two, 2^-22 at the finest, at which both multipliers
+ * together are at most 16447 of them; none is coarser than 2^-8. */
+static float sum_mult(float ratio, float other)
+{
+    for (double unit = ldexp(1, -22); unit <= ldexp(1, -8); unit *= 2)
+        if (rint((double)ratio / unit) + rint((double)other / unit) <= 16447)
+            return (float)(rint((double)ratio / unit) * unit);
+    return ratio;
+}
+
 static double binary_element(const evaluation *e, int64_t index)
 {
     const oct_value *va = value_in(e, 0), *vb = value_in(e, 1);
@@ -236,7 +246,8 @@ static double binary_element(const evaluation *e, int64_t index)
     const double sa = (double)va->scale, sb = (double)vb->scale, so = (double)e->out->scale;
     if (fn == OCT_BINARY_MUL)
         return requantized(e, x * y * (float)(sa * sb / so));
-    const float scaled_a = x * (float)(sa / so), scaled_b = y * (float)(sb / so);
+    const float ratio_a = (float)(sa / so), ratio_b = (float)(sb / so);
+    const float scaled_a = x * sum_mult(ratio_a, ratio_b), scaled_b = y * sum_mult(ratio_b, ratio_a);
     return requantized(e, scaled_a + scaled_b);
 }
 

@@ -41,5 +41,8 @@ void oct_dequantize_u8_f32_neon(size_t n, const uint8_t *in, float scale, int32_
 void oct_requantize_u8_neon(size_t n, const uint8_t *in, int32_t in_zero, float mult, int32_t out_zero, uint8_t *out);
 void oct_widen_u8_s16_neon(size_t n, const uint8_t *in, int32_t zero, int16_t *out);
 void oct_minmax_f32_neon(size_t n, const float *in, float *lo, float *hi);
+void oct_softmax_f32_neon(size_t rows, size_t cols, const float *in, float *out);
+void oct_transpose_x32_neon(size_t rows, size_t cols, const void *in, size_t in_ld, void *out, size_t out_ld);
+void oct_transpose_x8_neon(size_t rows, size_t cols, const void *in, size_t in_ld, void *out, size_t out_ld);
 
 #endif

@@ -45,4 +45,7 @@ void oct_overlay_neon(oct_kernels *table)
     table->requantize_u8 = oct_requantize_u8_neon;
     table->widen_u8_s16 = oct_widen_u8_s16_neon;
     table->minmax_f32 = oct_minmax_f32_neon;
+    table->softmax_f32 = oct_softmax_f32_neon;
+    table->transpose_x32 = oct_transpose_x32_neon;
+    table->transpose_x8 = oct_transpose_x8_neon;
 }
