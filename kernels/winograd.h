@@ -27,8 +27,8 @@
  *                     for each panel:                          unit of phase 1 = panel x block: 36 products, output transform
  *                         36 products, output transform
  *
- * The first keeps V in a core's own cache; the second is for few tiles and many weights: more units, and each weight is read once. Results
- * do not depend on the way, nor on who computes what: a tile is always the same sums.
+ * The first keeps V in a core's own cache; the second has more units, for threads that would have none. Results do not depend on the way,
+ * nor on who computes what: a tile is always the same sums.
  */
 #ifndef OCT_WINOGRAD_H
 #define OCT_WINOGRAD_H
@@ -39,7 +39,7 @@ typedef enum oct_winograd_weights { OCT_WINOGRAD_STORED, OCT_WINOGRAD_EXPANDED }
 
 enum { OCT_WINOGRAD_POSITIONS = 36, OCT_WINOGRAD_SIDE = 6 };
 
-/* One convolution, planned. Everything follows from the first three. */
+/* One convolution, planned. All follows from the arguments of oct_winograd_plan. */
 typedef struct oct_winograd {
     oct_conv_shape shape;
     const oct_winograd_entry *entry;
@@ -60,9 +60,10 @@ bool oct_winograd_accepts(const oct_conv_shape *shape);
 /* Whether it should be computed so: by measurement (docs/RESULTS.md). The entry must be there (input not NULL). */
 bool oct_winograd_pays(const oct_conv_shape *shape, const oct_winograd_entry *entry);
 
-oct_winograd oct_winograd_plan(const oct_conv_shape *shape, const oct_winograd_entry *entry, oct_winograd_weights weights);
+/* threads: how many there are to be kept busy; only the cutting depends on it. */
+oct_winograd oct_winograd_plan(const oct_conv_shape *shape, const oct_winograd_entry *entry, oct_winograd_weights weights, size_t threads);
 
-/* Input position of output tile `index` (of tiles_y or tiles_x) along a side of `side` outputs: its first output and how many it computes. */
+/* Tile `index` along a side of `side` outputs: its first output, and how many it computes. */
 typedef struct oct_winograd_span { size_t begin, size; } oct_winograd_span;
 oct_winograd_span oct_winograd_cut(size_t side, size_t index);
 

@@ -354,6 +354,93 @@ static void depthwise(void)
     expect_caught(check_depthwise_f32, &table, "depthwise_f32", "accepts nothing");
 }
 
+/* ----------------------------------------------------------------------------------------- Winograd ---- */
+
+static const oct_kernels *right_winograd;               /* the weakest level that has it */
+
+/* A tile of a ragged edge takes its neighbour's row. */
+static void mixes_up_slots(const oct_winograd_input *job)
+{
+    oct_winograd_tile tile = *job->tile;
+    oct_winograd_input wrong = *job;
+    tile.slot[0][2] = tile.slot[0][0];
+    wrong.tile = &tile;
+    right_winograd->winograd_f32.input(&wrong);
+}
+
+/* Reads a whole vector of the last channels. */
+static void reads_behind_pixel(const oct_winograd_input *job)
+{
+    right_winograd->winograd_f32.input(job);
+    for (size_t p = 0; p < 4; p++)
+        read_byte((const float *)job->pixels[p] + job->c);
+}
+
+/* Leaves what lay in V before where the last vector ends. */
+static void forgets_last_channel(const oct_winograd_input *job)
+{
+    oct_winograd_input wrong = *job;
+    wrong.c -= job->c > 1;
+    right_winograd->winograd_f32.input(&wrong);
+}
+
+/* Stores all columns of the panel, ... */
+static void writes_padded_columns(const oct_winograd_output *job)
+{
+    oct_winograd_output wrong = *job;
+    wrong.n += 1;
+    right_winograd->winograd_f32.output(&wrong);
+}
+
+/* ... all outputs of a tile that is larger than the image, ... */
+static void writes_missing_row(const oct_winograd_output *job)
+{
+    oct_winograd_output wrong = *job;
+    wrong.rows = job->tile->rows;
+    right_winograd->winograd_f32.output(&wrong);
+}
+
+/* ... and a residual as wide as the output. */
+static void confuses_lines(const oct_winograd_output *job)
+{
+    oct_winograd_output wrong = *job;
+    wrong.e.residual_ld = job->e.out_ld;
+    right_winograd->winograd_f32.output(&wrong);
+}
+
+typedef struct winograd_bug {
+    const char *name;
+    void (*input)(const oct_winograd_input *job);
+    void (*output)(const oct_winograd_output *job);
+} winograd_bug;
+
+static const winograd_bug winograd_bugs[] = {
+    {"mixes_up_slots", mixes_up_slots, NULL},               {"reads_behind_pixel", reads_behind_pixel, NULL},
+    {"forgets_last_channel", forgets_last_channel, NULL},   {"writes_padded_columns", NULL, writes_padded_columns},
+    {"writes_missing_row", NULL, writes_missing_row},       {"confuses_lines", NULL, confuses_lines},
+};
+
+/* The scalar table has no Winograd to be spoilt. */
+static void winograd(void)
+{
+    right_winograd = NULL;
+    for (size_t i = 0; tested_kernels(i) && !right_winograd; i++)
+        if (tested_kernels(i)->winograd_f32.input)
+            right_winograd = tested_kernels(i);
+    if (!right_winograd) {
+        test_skip("no instruction set with Winograd kernels");
+        return;
+    }
+    for (int i = 0; i < TEST_COUNT(winograd_bugs); i++) {
+        oct_kernels table = *right_winograd;
+        if (winograd_bugs[i].input)
+            table.winograd_f32.input = winograd_bugs[i].input;
+        if (winograd_bugs[i].output)
+            table.winograd_f32.output = winograd_bugs[i].output;
+        expect_caught(check_winograd_f32, &table, "winograd_f32", winograd_bugs[i].name);
+    }
+}
+
 /* -------------------------------------------------------------------------------------- the small ones ---- */
 
 static void lut_too_far(size_t n, const uint8_t *in, const uint8_t table[256], uint8_t *out)
@@ -520,6 +607,7 @@ static void elements(void)
     }
 }
 
-static const test_case cases[] = {{"gemm", gemm}, {"entries", entries}, {"depthwise", depthwise}, {"elements", elements}};
+static const test_case cases[] = {{"gemm", gemm}, {"entries", entries}, {"depthwise", depthwise}, {"winograd", winograd},
+                                  {"elements", elements}};
 
 static void __attribute__((constructor)) register_suite(void) { test_register("kernels_planted", cases, TEST_COUNT(cases)); }

@@ -4,6 +4,7 @@
 #include "gemm_avx512.h"
 #include "ops_avx512.h"
 #include "resize_avx512.h"
+#include "winograd_avx512.h"
 
 static const oct_gemm_entry gemm_f32[] = {
     {oct_gemm_f32_6x64_avx512, 6, 64, 1, OCT_ELEM_F32, OCT_ELEM_F32, "avx512 6x64", 0},
@@ -59,6 +60,9 @@ void oct_overlay_avx512(oct_kernels *table)
     memcpy(table->gemm_u8s8, gemm_u8s8, sizeof gemm_u8s8);
     memcpy(table->gemv_f32, gemv_f32, sizeof gemv_f32);
     memcpy(table->gemv_u8s8, gemv_u8s8, sizeof gemv_u8s8);
+    table->winograd_f32 = (oct_winograd_entry){
+        .input = oct_winograd_input_f32_avx512, .output = oct_winograd_output_f32_avx512, .name = "avx512 F(4x4,3x3)"};
+    memcpy(table->winograd_f32.gemm, gemm_f32, sizeof gemm_f32);
     table->activate_f32 = oct_activate_f32_avx512;
     oct_lay_depthwise(table->depthwise_f32, depthwise_f32, sizeof depthwise_f32 / sizeof depthwise_f32[0]);
     oct_lay_depthwise(table->depthwise_u8s8, depthwise_u8s8, sizeof depthwise_u8s8 / sizeof depthwise_u8s8[0]);
