@@ -155,9 +155,9 @@ typedef struct oct_winograd_tile {
 /* One tile's input transform. Writes every row of V to its end: channels beyond c are zeros. */
 typedef struct oct_winograd_input {
     const oct_winograd_tile *tile;
-    const void *const *pixels;   /* [6][6]; rows + 2 by cols + 2 of them are read, c elements each; padding points at zeros (zero points) */
+    const void *const *pixels;   /* [6][6]; rows + 2 by cols + 2 of them are read, c elements each; padding points at zeros (u8: zero points,
+                                    which nobody subtracts: M starts without their share) */
     size_t c;
-    uint8_t zero;                /* u8: what is subtracted first */
     void *v;                     /* row 0 of V(0); 64-byte aligned, as all rows are */
     size_t position_bytes;       /* from V(p) to V(p + 1) */
     size_t row_bytes;            /* from row to row: c elements rounded up to a multiple of 64 bytes */
@@ -179,7 +179,8 @@ typedef struct oct_winograd_entry {
     void (*output)(const oct_winograd_output *job);
     /* The 36 products: a micro-kernel that stores its accumulators as they are, f32 or s32, full width (n = nr). They start at e.bias or
      * e.acc_bias; of the rest of `e` only out and out_ld count, but for f32 lo and hi are infinite and out_elem is F32, so that the table's
-     * own kernels do. a_elem is the element of V. */
+     * own kernels do. a_elem is the element of V and of transformed weights, b_elem that of plain ones. s16 rows of V end in zeros
+     * (row_bytes), so a pair may be read beyond k. */
     oct_gemm_entry gemm[OCT_GEMM_VARIANTS + 1];
     /* Weights of one row of positions, 6 i .. 6 i + 5, of one panel, transformed when needed; NULL: they have to be stored transformed.
      * w: [9][groups][nr][kr] as packed, u: [6][groups][nr][kr]. */
@@ -275,7 +276,7 @@ typedef struct oct_kernels {
     oct_gemm_entry gemv_u8s8[OCT_GEMM_VARIANTS + 1];
     oct_depthwise_entry depthwise_f32[OCT_DEPTHWISE_VARIANTS + 1];
     oct_depthwise_entry depthwise_u8s8[OCT_DEPTHWISE_VARIANTS + 1];
-    oct_winograd_entry winograd_f32, winograd_u8s8;    /* the one hole of the scalar table: there direct convolution is the only way */
+    oct_winograd_entry winograd_f32, winograd_u8s8;    /* f32: the one hole of the scalar table, where direct convolution is the only way */
 
     void (*max_pool_f32)(const oct_pool_job *job);
     void (*max_pool_u8)(const oct_pool_job *job);

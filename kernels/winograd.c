@@ -52,7 +52,7 @@ oct_winograd_span oct_winograd_cut(size_t side, size_t index)
 /* Bytes of all transformed weights. */
 static size_t weight_bytes(const oct_winograd *w)
 {
-    return POSITIONS * w->shape.in_c * w->shape.out_c * elem_size(w->entry->gemm->b_elem);
+    return POSITIONS * w->shape.in_c * w->shape.out_c * elem_size(w->entry->gemm->a_elem);
 }
 
 /* Tiles of a block: whole row tiles of the micro-kernel, and nearly equal blocks. */
@@ -89,7 +89,11 @@ oct_winograd oct_winograd_plan(const oct_conv_shape *shape, const oct_winograd_e
     return w;
 }
 
-size_t oct_winograd_taps(oct_winograd_weights weights) { return weights == OCT_WINOGRAD_STORED ? POSITIONS : 9; }
+size_t oct_winograd_taps(const oct_winograd_entry *entry, oct_winograd_weights weights)
+{
+    const size_t wider = elem_size(entry->gemm->a_elem) / elem_size(entry->gemm->b_elem);
+    return weights == OCT_WINOGRAD_STORED ? POSITIONS * wider : 9;
+}
 
 /* ------------------------------------------------------------------------------------------ scratch ---- */
 
@@ -189,7 +193,7 @@ static void transform_block(const oct_winograd_job *job, size_t block, char *v)
     const oct_winograd *w = job->plan;
     const void *pixels[POSITIONS];
     walk at = walk_from(w, block * w->block);
-    const oct_winograd_input in = {.tile = &at.tile, .pixels = pixels, .c = w->shape.in_c, .zero = job->in_zero, .v = v,
+    const oct_winograd_input in = {.tile = &at.tile, .pixels = pixels, .c = w->shape.in_c, .v = v,
                                    .position_bytes = w->v_position, .row_bytes = w->v_row};
     for (size_t t = block * w->block; t < block_end(w, block); t++, walk_on(&at)) {
         find_pixels(job, &at, pixels);

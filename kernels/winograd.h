@@ -70,8 +70,9 @@ oct_winograd_span oct_winograd_cut(size_t side, size_t index);
 /* Whether u8s8 results are exact for one output channel, from its 9 * in_c weights and integer bias; zero: the input's zero point. */
 bool oct_winograd_provable(const int8_t *w, size_t count, int32_t bias, uint8_t zero);
 
-/* 36 for stored weights, 9 for expanded ones: the taps of the oct_packed. */
-size_t oct_winograd_taps(oct_winograd_weights weights);
+/* The taps of the oct_packed: 9 for expanded weights; 36 for stored ones, or 72 where those are twice as wide as the plain ones
+ * (s16, s8). */
+size_t oct_winograd_taps(const oct_winograd_entry *entry, oct_winograd_weights weights);
 /* packed: variants = entry->gemm, n = out_c, taps, k = in_c; data is set to `data` (oct_packed_bytes). w: plain [out_c][3][3][in_c]. */
 void oct_winograd_pack_f32(oct_packed *packed, const float *w, void *data);
 void oct_winograd_pack_u8s8(oct_packed *packed, const int8_t *w, void *data);
@@ -84,9 +85,9 @@ typedef struct oct_winograd_job {
     const oct_winograd *plan;
     const oct_packed *packed;
     const void *in;              /* N x H x W x C, f32 or u8 */
-    const void *padding;         /* in_c elements of zero (of zero points) */
-    uint8_t in_zero;             /* u8 */
-    const void *start;           /* one word per padded column (pack.h): f32 the bias; u8s8 576 * bias modulo 2^32 */
+    const void *padding;         /* in_c elements of zero (u8: of the zero point) */
+    const void *start;           /* one word per padded column (pack.h): f32 the bias; u8s8 576 * (bias - zero * sum of the column's
+                                    weights) modulo 2^32 */
     oct_epilogue e;              /* out and residual at row 0, column 0, a pixel per row; mult and (u8s8 with f32 out) bias padded as `start` */
     oct_post post;
     void *shared;                /* oct_winograd_shared_scratch bytes */

@@ -55,6 +55,16 @@ static oct_conv_shape random_shape(void)
     return s;
 }
 
+/* Where a column's integer sums start: 576 (bias - zero * sum of the weights), modulo 2^32. */
+static uint32_t start_of(const winograd_case *c, size_t column)
+{
+    const size_t count = 9 * c->shape.in_c;
+    int32_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += ((const int8_t *)c->w)[column * count + i];
+    return 576u * (uint32_t)(c->data.acc_bias[column] - c->data.layer.x_zero * sum);
+}
+
 /* Per-column arrays, each panel padded to its width; what no transform may read stays NULL. */
 static void place_parameters(winograd_case *c)
 {
@@ -70,7 +80,7 @@ static void place_parameters(winograd_case *c)
         memcpy(mult + p.column, c->data.mult + p.n0, p.n * sizeof *mult);
         memcpy(bias + p.column, c->data.bias + p.n0, p.n * sizeof *bias);
         for (size_t k = 0; k < p.n; k++) {
-            const uint32_t units = 576u * (uint32_t)c->data.acc_bias[p.n0 + k];
+            const uint32_t units = c->u8s8 ? start_of(c, p.n0 + k) : 0;
             memcpy(start + p.column + k, c->u8s8 ? (const void *)&units : &c->data.bias[p.n0 + k], sizeof units);
         }
     }
@@ -90,11 +100,11 @@ static void place_job(winograd_case *c)
     const oct_conv_shape *s = &c->shape;
     const size_t size = c->u8s8 ? 1 : sizeof(float), out_size = elem_bytes(c->data.layer.e.out_elem), ld = s->out_c + test_below(2) * 3;
     c->plan = oct_winograd_plan(s, c->entry, c->weights, c->threads);
-    c->packed = (oct_packed){.variants = c->entry->gemm, .n = s->out_c, .taps = oct_winograd_taps(c->weights), .k = s->in_c};
+    c->packed = (oct_packed){.variants = c->entry->gemm, .n = s->out_c, .taps = oct_winograd_taps(c->entry, c->weights), .k = s->in_c};
     c->panels = guarded(SLOT_B, oct_packed_bytes(c->entry->gemm, s->out_c, c->packed.taps, s->in_c), 64, c->side);
     c->scratch = guarded(SLOT_SCRATCH, oct_winograd_thread_scratch(&c->plan), 64, c->side);
     memset(c->scratch, 0xFF, oct_winograd_thread_scratch(&c->plan));
-    c->job = (oct_winograd_job){.plan = &c->plan, .packed = &c->packed, .in_zero = (uint8_t)c->data.layer.x_zero};
+    c->job = (oct_winograd_job){.plan = &c->plan, .packed = &c->packed};
     c->job.shared = guarded(SLOT_POINTERS, oct_winograd_shared_scratch(&c->plan), 64, c->side);
     memset(c->job.shared, 0xFF, oct_winograd_shared_scratch(&c->plan));
     c->job.in = guarded_copy(SLOT_A, c->in, in_elements(s) * size, 1, c->side);
@@ -215,4 +225,11 @@ static void pack_f32(oct_packed *packed, const void *w, void *data) { oct_winogr
 void check_winograd_f32(const oct_kernels *kernels, const oct_kernels *base, check_report *report)
 {
     check_entry(&kernels->winograd_f32, base ? &base->winograd_f32 : NULL, false, pack_f32, report);
+}
+
+static void pack_u8s8(oct_packed *packed, const void *w, void *data) { oct_winograd_pack_u8s8(packed, w, data); }
+
+void check_winograd_u8s8(const oct_kernels *kernels, const oct_kernels *base, check_report *report)
+{
+    check_entry(&kernels->winograd_u8s8, base ? &base->winograd_u8s8 : NULL, true, pack_u8s8, report);
 }

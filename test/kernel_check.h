@@ -35,7 +35,7 @@ typedef struct kernel_family {
 extern const kernel_family kernel_families[];
 
 kernel_checker check_gemm_f32, check_gemm_u8s8, check_gemv_f32, check_gemv_u8s8, check_depthwise_f32, check_depthwise_u8s8;
-kernel_checker check_winograd_f32;
+kernel_checker check_winograd_f32, check_winograd_u8s8;
 kernel_checker check_pools, check_binary, check_clamp, check_lut, check_quantize, check_dequantize, check_requantize, check_widen;
 kernel_checker check_minmax, check_softmax, check_transpose, check_gather, check_resize;
 

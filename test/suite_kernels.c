@@ -42,6 +42,7 @@ static void transpose(void) { judge_family("transpose"); }
 static void gather(void) { judge_family("gather"); }
 static void resize(void) { judge_family("resize"); }
 static void winograd_f32(void) { judge_family("winograd_f32"); }
+static void winograd_u8s8(void) { judge_family("winograd_u8s8"); }
 
 static const test_case cases[] = {
     {"gemm_f32", gemm_f32},             {"gemm_u8s8", gemm_u8s8},           {"gemv_f32", gemv_f32},
@@ -50,7 +51,7 @@ static const test_case cases[] = {
     {"lut", lut},                       {"quantize", quantize},             {"dequantize", dequantize},
     {"requantize", requantize},         {"widen", widen},                   {"minmax", minmax},
     {"softmax", softmax},               {"transpose", transpose},             {"gather", gather},
-    {"resize", resize},                 {"winograd_f32", winograd_f32},
+    {"resize", resize},                 {"winograd_f32", winograd_f32},     {"winograd_u8s8", winograd_u8s8},
 };
 
 static void __attribute__((constructor)) register_suite(void) { test_register("kernels", cases, TEST_COUNT(cases)); }

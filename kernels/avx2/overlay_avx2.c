@@ -20,10 +20,17 @@ static const oct_gemm_entry gemv_u8s8[OCT_GEMM_VARIANTS + 1] = {
     {oct_gemv_u8s8_avx2, 1, 8, 32, OCT_ELEM_U8, OCT_ELEM_S8, "avx2 1x8", 128},
 };
 
+static const oct_winograd_entry winograd_u8s8 = {
+    .input = oct_winograd_input_u8s8_avx2, .output = oct_winograd_output_u8s8_avx2, .expand = oct_winograd_expand_u8s8_avx2,
+    .gemm = {{oct_gemm_s16_avx2, 6, 16, 2, OCT_ELEM_S16, OCT_ELEM_S8, "avx2 6x16", 0},
+             {oct_gemm_s16_narrow_avx2, 6, 8, 2, OCT_ELEM_S16, OCT_ELEM_S8, "avx2 6x8", 0}},
+    .name = "avx2 F(4x4,3x3)"};
+
 static void lay_products(oct_kernels *table)
 {
     memcpy(table->gemm_f32, gemm_f32, sizeof(gemm_f32));
     memcpy(table->gemm_u8s8, gemm_u8s8, sizeof(gemm_u8s8));
+    table->winograd_u8s8 = winograd_u8s8;
     memcpy(table->gemv_f32, gemv_f32, sizeof(gemv_f32));
     memcpy(table->gemv_u8s8, gemv_u8s8, sizeof(gemv_u8s8));
 }

@@ -54,6 +54,13 @@ static const oct_depthwise_entry depthwise_u8s8[] = {
      oct_depthwise_u8s8_scratch_bytes_avx512, oct_depthwise_u8s8_5x5s2_avx512, "avx512 5x5s2"},
 };
 
+static const oct_winograd_entry winograd_u8s8 = {
+    .input = oct_winograd_input_u8s8_avx512, .output = oct_winograd_output_u8s8_avx512, .expand = oct_winograd_expand_u8s8_avx512,
+    .gemm = {{oct_gemm_s16_6x64_avx512, 6, 64, 2, OCT_ELEM_S16, OCT_ELEM_S8, "avx512 6x64", 0},
+             {oct_gemm_s16_12x32_avx512, 12, 32, 2, OCT_ELEM_S16, OCT_ELEM_S8, "avx512 12x32", 0},
+             {oct_gemm_s16_12x16_avx512, 12, 16, 2, OCT_ELEM_S16, OCT_ELEM_S8, "avx512 12x16", 0}},
+    .name = "avx512 F(4x4,3x3)"};
+
 void oct_overlay_avx512(oct_kernels *table)
 {
     memcpy(table->gemm_f32, gemm_f32, sizeof gemm_f32);
@@ -63,6 +70,7 @@ void oct_overlay_avx512(oct_kernels *table)
     table->winograd_f32 = (oct_winograd_entry){
         .input = oct_winograd_input_f32_avx512, .output = oct_winograd_output_f32_avx512, .name = "avx512 F(4x4,3x3)"};
     memcpy(table->winograd_f32.gemm, gemm_f32, sizeof gemm_f32);
+    table->winograd_u8s8 = winograd_u8s8;
     table->activate_f32 = oct_activate_f32_avx512;
     oct_lay_depthwise(table->depthwise_f32, depthwise_f32, sizeof depthwise_f32 / sizeof depthwise_f32[0]);
     oct_lay_depthwise(table->depthwise_u8s8, depthwise_u8s8, sizeof depthwise_u8s8 / sizeof depthwise_u8s8[0]);

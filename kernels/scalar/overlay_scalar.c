@@ -16,6 +16,10 @@ static const oct_depthwise_entry depthwise_u8s8 = {
     oct_depthwise_accepts_scalar, oct_depthwise_u8s8_packed_bytes_scalar, oct_depthwise_u8s8_pack_scalar,
     oct_depthwise_scratch_bytes_scalar, oct_depthwise_u8s8_scalar, "scalar"};
 
+static const oct_winograd_entry winograd_u8s8 = {
+    .input = oct_winograd_input_u8s8_scalar, .output = oct_winograd_output_u8s8_scalar, .expand = oct_winograd_expand_u8s8_scalar,
+    .gemm = {{oct_gemm_s16_scalar, 4, 8, 1, OCT_ELEM_S16, OCT_ELEM_S8, "scalar 4x8", 0}}, .name = "scalar F(4x4,3x3)"};
+
 void oct_overlay_scalar(oct_kernels *table)
 {
     /* Lists end at their first empty entry: what is not named here is zero. */
@@ -26,6 +30,7 @@ void oct_overlay_scalar(oct_kernels *table)
         .gemv_u8s8 = {gemv_u8s8},
         .depthwise_f32 = {depthwise_f32},
         .depthwise_u8s8 = {depthwise_u8s8},
+        .winograd_u8s8 = winograd_u8s8,
 
         .max_pool_f32 = oct_max_pool_f32_scalar,
         .max_pool_u8 = oct_max_pool_u8_scalar,

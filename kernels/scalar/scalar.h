@@ -10,6 +10,12 @@
 void oct_gemm_f32_scalar(const oct_tile *tile);
 void oct_gemm_u8s8_scalar(const oct_tile *tile);
 
+/* winograd_u8s8_scalar.c */
+void oct_winograd_input_u8s8_scalar(const oct_winograd_input *job);
+void oct_winograd_output_u8s8_scalar(const oct_winograd_output *job);
+void oct_winograd_expand_u8s8_scalar(const void *w, size_t groups, const oct_gemm_entry *panel, size_t i, void *u);
+void oct_gemm_s16_scalar(const oct_tile *tile);
+
 /* depthwise_f32_scalar.c (the first two serve both precisions) */
 bool oct_depthwise_accepts_scalar(const oct_conv_shape *shape);
 size_t oct_depthwise_scratch_bytes_scalar(const oct_conv_shape *shape);
