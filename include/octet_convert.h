@@ -157,13 +157,39 @@ OCT_API oct_status oct_calibration_add(oct_calibration *calibration, const void 
 OCT_API int64_t oct_calibration_samples(const oct_calibration *calibration);
 OCT_API void oct_calibration_free(oct_calibration *calibration);
 
+/* Sets the range of a tensor by hand (widened to contain 0); it then counts instead of what samples have shown or will show. With a
+ * range for every tensor no samples are needed. Errors: ARGUMENT (no such tensor), DATA (not finite, or lo > hi). */
+OCT_API oct_status oct_calibration_set_range(oct_calibration *calibration, const char *tensor, float lo, float hi);
+
+/* All zero (or a NULL pointer to it) means the defaults. docs/QUANTIZATION.md explains the methods. */
 typedef struct oct_quantize_options {
-    const char *method;  /* how ranges are chosen from what calibration saw: "minmax"; NULL means the default, "minmax" */
+    const char *method;   /* how a tensor's range is chosen from what calibration saw: "minmax", "percentile", "mse", "entropy", "best";
+                             NULL for the default, "mse" */
+    double percentile;    /* of the method of that name, 50..100; 0 means 99.99: that share of the numbers lies inside */
+    const char *weights;  /* how the scales of weights are chosen: "mse" (default: least error, per channel), "max" (largest weight, per
+                             channel), "tensor" (largest weight of all: one scale for the layer, for comparison) */
+    int no_bias_correction;  /* leaves out the correction of biases for the mean error that rounding the weights causes */
+    /* Called now and then during long work ("best ranges", ...); may be NULL. */
+    void (*progress)(void *user, const char *what, int64_t done, int64_t total);
+    void *user;
 } oct_quantize_options;
+
+/* The range that oct_quantize would give a tensor under these options. */
+typedef struct oct_range_info {
+    const char *tensor;   /* belongs to the calibration */
+    const char *method;   /* the one that was used; "given" for oct_calibration_set_range */
+    float lo, hi;         /* lo <= 0 <= hi */
+    float seen_lo, seen_hi;
+} oct_range_info;
+
+/* All tensors with a known range, in the order of execution; release *ranges with oct_buffer_free. options may be NULL. Errors: ARGUMENT,
+ * MEMORY. */
+OCT_API oct_status oct_calibration_ranges(const oct_calibration *calibration, const oct_quantize_options *options,
+                                          oct_range_info **ranges, size_t *count);
 
 /* A new graph with u8 activations (asymmetric, per tensor) and s8 weights (symmetric, per output channel) wherever the operator
  * and the ranges allow. graph must be the one that was calibrated. options may be NULL.
- * Errors: ARGUMENT (no samples, already quantized, unknown method), MEMORY. */
+ * Errors: ARGUMENT (neither samples nor ranges, already quantized, unknown method), MEMORY. */
 OCT_API oct_status oct_quantize(const oct_graph *graph, const oct_calibration *calibration,
                                 const oct_quantize_options *options, oct_graph **quantized);
 

@@ -16,9 +16,10 @@
 /* The command line. */
 typedef struct quantize_options {
     arg_texts calib;
-    const char *output, *method;
-    int64_t samples;   /* 0: all */
-    bool dynamic;
+    const char *output, *method, *weights;
+    double percentile;       /* 0: the library's */
+    int64_t samples;         /* 0: all */
+    bool dynamic, no_bias_correction;
     data_transform transform;
     engine_options engine;
 } quantize_options;
@@ -61,7 +62,8 @@ static bool quantize_loaded(const quantize_options *o, const oct_model *model, f
     oct_graph *graph = NULL, *quantized = NULL;
     oct_calibration *calibration = NULL;
     const oct_options session = engine_session_options(&o->engine);
-    const oct_quantize_options options = {.method = o->method};
+    const oct_quantize_options options = {.method = o->method, .percentile = o->percentile, .weights = o->weights,
+                                          .no_bias_correction = o->no_bias_correction};
     bool ok = oct_graph_from_model(model, &graph) == OCT_OK &&
               oct_calibration_create(graph, &session, &calibration) == OCT_OK;
     if (!ok)
@@ -130,7 +132,7 @@ static bool quantize_model(const quantize_options *o, const char *path, failure 
         printf("  %-12swithout samples; the file has %.0f %% of the float one's bytes\n", "quantized", percent);
     else if (ok)
         printf("  %-12s%lld samples, method %s; the file has %.0f %% of the float one's bytes\n", "calibrated", (long long)samples,
-               o->method ? o->method : "minmax", percent);
+               o->method ? o->method : "mse", percent);
     oct_model_free(model);
     free(made_up);
     return ok;
@@ -146,7 +148,14 @@ int cmd_quantize(int argc, char **argv)
          .help = "no samples: every run finds the ranges it needs"},
         {"--output", .alias = "-o", .kind = ARG_TEXT, .to = &o.output, .value = "Q.oct",
          .help = "the file to write (default: MODEL.int8.oct)"},
-        {"--method", .kind = ARG_TEXT, .to = &o.method, .value = "NAME", .help = "how ranges are chosen: minmax (default)"},
+        {"--method", .kind = ARG_TEXT, .to = &o.method, .value = "NAME",
+         .help = "how ranges are chosen: minmax, percentile, mse (default), entropy, best"},
+        {"--percentile", .kind = ARG_REAL, .to = &o.percentile, .value = "P",
+         .help = "percentile: how many percent of the numbers lie inside (default 99.99)"},
+        {"--weights", .kind = ARG_TEXT, .to = &o.weights, .value = "NAME",
+         .help = "how weights are scaled: mse (default), max; tensor: one scale per layer"},
+        {"--no-bias-correction", .kind = ARG_FLAG, .to = &o.no_bias_correction,
+         .help = "do not correct biases for the mean error of the weights"},
         {"--samples", .kind = ARG_INTEGER, .to = &o.samples, .value = "N", .min = 1, .max = INT64_MAX,
          .help = "use only the first N samples"},
         {0},

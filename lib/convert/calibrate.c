@@ -1,7 +1,13 @@
-/* Calibration: runs the float graph over samples and keeps, for every value in it, the least and the greatest number that was seen.
+/* Calibration: runs the float graph over samples and keeps, for every value in it, the least and the greatest number that was seen,
+ * a histogram, and each channel's sums.
  *
- * A sample is seen as a whole or not at all: its numbers go into `fresh` first and join `stats` when the run has ended without
- * a NaN or an infinity anywhere.
+ *   sample ──> float graph ──> observe every value ──> fresh: range, sums ──┐ if all was finite
+ *                                       │                                   ├──> stats
+ *                                       └──> histogram (at once) ───────────┘
+ *
+ * A sample is seen as a whole or not at all. Ranges and sums go into `fresh` first and join `stats` when the run has ended without
+ * a NaN or an infinity anywhere. A second set of histograms would double the memory, so a bad sample is run once more to count
+ * the same numbers down again.
  */
 #include "calibrate.h"
 
@@ -9,21 +15,36 @@
 #include <string.h>
 
 #include "format.h"
+#include "kept_samples.h"
 #include "memory.h"
 #include "model.h"
+#include "observe.h"
 #include "rewrite.h"
 #include "session.h"
 #include "status.h"
+
+/* Of the running sample. */
+typedef struct fresh_stats {
+    bool seen;
+    float lo, hi;
+    float *sum, *square;      /* per channel */
+    size_t rows;
+} fresh_stats;
 
 struct oct_calibration {
     oct_model *model;
     oct_session *session;
     int values;               /* of the graph that is run: the given one with its activations split off */
     int given_values;         /* of the given one */
-    oct_value_stats *stats, *fresh;
+    oct_value_stats *stats;
+    fresh_stats *fresh;
+    oct_tally *tally;
+    int times;                /* how often the running sample counts: 1, or -1 to take it back */
     int bad;                  /* a value of the running sample that is not finite; OCT_NONE */
     int64_t samples, calls;   /* samples that count; all that were offered */
-    uint64_t fingerprint;
+    oct_kept_samples kept;
+    size_t *input_bytes;      /* per graph input */
+    uint64_t fingerprint, digest;
 };
 
 /* --------------------------------------------------------------------------------------------- fingerprint ---- */
@@ -80,6 +101,44 @@ bool oct_graph_is_quantized(const oct_graph *graph)
     return false;
 }
 
+/* Only what is computed has statistics; constants are known anyway. */
+static oct_status make_stats(oct_calibration *c, int value)
+{
+    const oct_value *v = &oct_model_graph(c->model)->values[value];
+    oct_value_stats *stats = &c->stats[value];
+    if (v->dtype != OCT_F32 || v->data || oct_shape_elements(&v->shape) == 0)
+        return OCT_OK;
+    stats->channels = v->shape.rank > 0 ? v->shape.dims[v->shape.rank - 1] : 1;
+    const size_t channels = (size_t)stats->channels;
+    stats->histogram = oct_alloc(1, sizeof *stats->histogram);
+    stats->sum = oct_alloc(channels, sizeof *stats->sum);
+    stats->square = oct_alloc(channels, sizeof *stats->square);
+    c->fresh[value].sum = oct_alloc(channels, sizeof *c->fresh->sum);
+    c->fresh[value].square = oct_alloc(channels, sizeof *c->fresh->square);
+    if (!stats->histogram || !stats->sum || !stats->square || !c->fresh[value].sum || !c->fresh[value].square)
+        return oct_fail_memory(sizeof *stats->histogram + channels * sizeof(double));
+    return OCT_OK;
+}
+
+static oct_status make_tables(oct_calibration *c)
+{
+    const oct_graph *graph = oct_model_graph(c->model);
+    c->values = graph->value_count;
+    c->stats = oct_alloc((size_t)c->values, sizeof *c->stats);
+    c->fresh = oct_alloc((size_t)c->values, sizeof *c->fresh);
+    c->tally = oct_alloc(1, sizeof *c->tally);
+    c->input_bytes = oct_alloc((size_t)graph->input_count, sizeof *c->input_bytes);
+    if (!c->stats || !c->fresh || !c->tally || !c->input_bytes)
+        return oct_fail_memory((size_t)c->values * sizeof *c->stats);
+    for (int i = 0; i < graph->input_count; i++) {
+        c->input_bytes[i] = oct_value_bytes(&graph->values[graph->inputs[i]]);
+        c->kept.bytes += c->input_bytes[i];
+    }
+    for (int v = 0; v < c->values; v++)
+        OCT_TRY(make_stats(c, v));
+    return OCT_OK;
+}
+
 /* The session runs a copy, so the caller may change or free the graph; the fingerprint tells whether it is still the same when
  * it comes to quantizing. Activations are split off because the quantiser will want to know what comes before them. */
 static oct_status make_session(oct_calibration *c, const oct_graph *graph, const oct_options *options)
@@ -94,12 +153,8 @@ static oct_status make_session(oct_calibration *c, const oct_graph *graph, const
         oct_graph_free(copy);
         return status;
     }
-    c->values = copy->value_count;
     OCT_TRY(oct_model_wrap(copy, &c->model));
-    c->stats = oct_alloc((size_t)c->values, sizeof *c->stats);
-    c->fresh = oct_alloc((size_t)c->values, sizeof *c->fresh);
-    if (!c->stats || !c->fresh)
-        return oct_fail_memory((size_t)c->values * sizeof *c->stats);
+    OCT_TRY(make_tables(c));
     return oct_session_create(c->model, options, &c->session);
 }
 
@@ -127,18 +182,33 @@ oct_status oct_calibration_create(const oct_graph *graph, const oct_options *opt
 
 void oct_calibration_free(oct_calibration *calibration)
 {
-    if (!calibration)
+    oct_calibration *c = calibration;
+    if (!c)
         return;
-    oct_session_free(calibration->session);
-    oct_model_free(calibration->model);
-    oct_free(calibration->stats);
-    oct_free(calibration->fresh);
-    oct_free(calibration);
+    for (int v = 0; c->stats && v < c->values; v++) {
+        oct_free(c->stats[v].histogram);
+        oct_free(c->stats[v].sum);
+        oct_free(c->stats[v].square);
+    }
+    for (int v = 0; c->fresh && v < c->values; v++) {
+        oct_free(c->fresh[v].sum);
+        oct_free(c->fresh[v].square);
+    }
+    oct_session_free(c->session);
+    oct_model_free(c->model);
+    oct_kept_release(&c->kept);
+    oct_free(c->stats);
+    oct_free(c->fresh);
+    oct_free(c->tally);
+    oct_free(c->input_bytes);
+    oct_free(c);
 }
 
 int64_t oct_calibration_samples(const oct_calibration *calibration) { return calibration ? calibration->samples : 0; }
 
 const oct_value_stats *oct_calibration_stats(const oct_calibration *calibration, int value) { return &calibration->stats[value]; }
+
+uint64_t oct_calibration_digest(const oct_calibration *calibration) { return calibration->digest; }
 
 bool oct_calibration_is_of(const oct_calibration *calibration, const oct_graph *graph)
 {
@@ -147,34 +217,57 @@ bool oct_calibration_is_of(const oct_calibration *calibration, const oct_graph *
 
 /* ------------------------------------------------------------------------------------------------ observing ---- */
 
-/* Called for every value as soon as it has been computed. x - x is 0 for finite numbers only, so one sum finds the others. */
+/* Called for every value as soon as it has been computed. What comes after a number that is not finite is not looked at; neither
+ * when such a sample is taken back. */
 static void observe(void *arg, int value, const void *data)
 {
     oct_calibration *c = arg;
-    const oct_value *v = &oct_model_graph(c->model)->values[value];
-    const size_t count = oct_value_bytes(v) / sizeof(float);
-    const float *x = data;
-    float lo = 0, hi = 0, odd = 0;
-    if (v->dtype != OCT_F32)
+    const oct_value_stats *stats = &c->stats[value];
+    fresh_stats *fresh = &c->fresh[value];
+    const size_t count = oct_value_bytes(&oct_model_graph(c->model)->values[value]) / sizeof(float);
+    if (!stats->histogram || c->bad != OCT_NONE)
         return;
-    for (size_t i = 0; i < count; i++) {
-        lo = x[i] < lo ? x[i] : lo;
-        hi = x[i] > hi ? x[i] : hi;
-        odd += x[i] - x[i];
-    }
-    if (odd != 0 && c->bad == OCT_NONE)
+    if (!oct_observe_range(data, count, &fresh->lo, &fresh->hi)) {
         c->bad = value;
-    c->fresh[value] = (oct_value_stats){true, lo, hi};
+        return;
+    }
+    fresh->seen = true;
+    const size_t channels = (size_t)stats->channels;
+    const oct_row_choice rows = oct_choose_rows(count / channels, channels, c->calls);
+    const float *x = (const float *)data + rows.first * channels;
+    fresh->rows = rows.rows;
+    oct_histogram_reach(stats->histogram, -fresh->lo > fresh->hi ? -fresh->lo : fresh->hi);
+    if (rows.stride == 1)
+        oct_histogram_add(stats->histogram, x, count, c->times, c->tally);
+    for (size_t r = 0; rows.stride > 1 && r < rows.rows; r++)
+        oct_histogram_add(stats->histogram, x + r * rows.stride * channels, channels, c->times, c->tally);
+    if (c->times > 0)
+        oct_observe_moments(x, rows.rows, rows.stride, channels, fresh->sum, fresh->square);
 }
 
 /* Fresh ranges start at 0, so all of them contain it. */
-static void join(oct_value_stats *all, const oct_value_stats *one)
+static void join(oct_value_stats *all, const fresh_stats *one)
 {
     if (!one->seen)
         return;
     all->seen = true;
     all->lo = one->lo < all->lo ? one->lo : all->lo;
     all->hi = one->hi > all->hi ? one->hi : all->hi;
+    all->rows += (double)one->rows;
+    for (int64_t i = 0; i < all->channels; i++) {
+        all->sum[i] += (double)one->sum[i];
+        all->square[i] += (double)one->square[i];
+    }
+}
+
+static void forget(fresh_stats *fresh, int64_t channels)
+{
+    fresh->seen = false;
+    fresh->lo = fresh->hi = 0;
+    if (!fresh->sum)
+        return;
+    memset(fresh->sum, 0, (size_t)channels * sizeof *fresh->sum);
+    memset(fresh->square, 0, (size_t)channels * sizeof *fresh->square);
 }
 
 /* Hands the sample to the session, refusing numbers that are not finite. */
@@ -194,6 +287,25 @@ static oct_status set_inputs(oct_calibration *c, const void *const *inputs)
     return OCT_OK;
 }
 
+/* Runs the sample that the session has been given, and counts it `times` times. */
+static oct_status run_sample(oct_calibration *c, int times)
+{
+    c->times = times;
+    c->bad = OCT_NONE;
+    for (int v = 0; v < c->values; v++)
+        forget(&c->fresh[v], c->stats[v].channels);
+    return oct_run_observed(c->session, observe, c);
+}
+
+/* The same numbers again, up to the one that is not finite; then the sentence about that one. */
+static oct_status take_back(oct_calibration *c)
+{
+    const int bad = c->bad;
+    OCT_TRY(run_sample(c, -1));
+    return oct_fail(OCT_ERR_DATA, "calibration sample %lld: tensor %s gets a NaN or an infinity", (long long)c->calls - 1,
+                    oct_model_graph(c->model)->values[bad].name);
+}
+
 /* Calls are counted whether they succeed or not: the number in a message is the sample's place in what the caller feeds. */
 oct_status oct_calibration_add(oct_calibration *calibration, const void *const *inputs)
 {
@@ -201,15 +313,60 @@ oct_status oct_calibration_add(oct_calibration *calibration, const void *const *
     if (!c || !inputs)
         return oct_fail(OCT_ERR_ARGUMENT, "oct_calibration_add: %s is NULL", c ? "inputs" : "calibration");
     c->calls++;
-    c->bad = OCT_NONE;
-    memset(c->fresh, 0, (size_t)c->values * sizeof *c->fresh);
     OCT_TRY(set_inputs(c, inputs));
-    OCT_TRY(oct_run_observed(c->session, observe, c));
+    OCT_TRY(run_sample(c, 1));
     if (c->bad != OCT_NONE)
-        return oct_fail(OCT_ERR_DATA, "calibration sample %lld: tensor %s gets a NaN or an infinity", (long long)c->calls - 1,
-                        oct_model_graph(c->model)->values[c->bad].name);
+        return take_back(c);
+    const size_t count = oct_model_input_count(c->model);
+    OCT_TRY(oct_kept_offer(&c->kept, c->samples, inputs, c->input_bytes, count));
     for (int v = 0; v < c->values; v++)
         join(&c->stats[v], &c->fresh[v]);
+    for (size_t i = 0; i < count; i++)
+        c->digest = oct_checksum(inputs[i], c->input_bytes[i], c->digest);
     c->samples++;
+    return OCT_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------ kept samples ---- */
+
+int64_t oct_calibration_kept(const oct_calibration *calibration) { return calibration->kept.count; }
+
+int64_t oct_calibration_kept_index(const oct_calibration *calibration, int64_t k) { return k * calibration->kept.every; }
+
+const void *oct_calibration_kept_input(const oct_calibration *calibration, int64_t k, int input)
+{
+    const uint8_t *bytes = calibration->kept.samples[k];
+    for (int i = 0; i < input; i++)
+        bytes += calibration->input_bytes[i];
+    return bytes;
+}
+
+oct_status oct_calibration_rerun(const oct_calibration *calibration, int64_t k, oct_observe_fn *observer, void *arg)
+{
+    const oct_calibration *c = calibration;
+    for (size_t i = 0; i < oct_model_input_count(c->model); i++)
+        OCT_TRY(oct_set_input(c->session, i, oct_calibration_kept_input(c, k, (int)i), c->input_bytes[i]));
+    return oct_run_observed(c->session, observer, arg);
+}
+
+oct_session *oct_calibration_session(const oct_calibration *calibration) { return calibration->session; }
+
+const oct_graph *oct_calibration_graph(const oct_calibration *calibration) { return oct_model_graph(calibration->model); }
+
+/* -------------------------------------------------------------------------------------------- ranges by hand ---- */
+
+oct_status oct_calibration_set_range(oct_calibration *calibration, const char *tensor, float lo, float hi)
+{
+    if (!calibration || !tensor)
+        return oct_fail(OCT_ERR_ARGUMENT, "oct_calibration_set_range: %s is NULL", calibration ? "tensor" : "calibration");
+    const int v = oct_graph_find_value(oct_model_graph(calibration->model), tensor);
+    if (v < 0 || !calibration->stats[v].histogram)
+        return oct_fail(OCT_ERR_ARGUMENT, "there is no tensor \"%s\" whose range could be set", tensor);
+    if (!isfinite(lo) || !isfinite(hi) || lo > hi)
+        return oct_fail(OCT_ERR_DATA, "tensor %s: [%g, %g] is no range", tensor, (double)lo, (double)hi);
+    oct_value_stats *stats = &calibration->stats[v];
+    stats->fixed = true;
+    stats->fixed_lo = lo < 0 ? lo : 0;
+    stats->fixed_hi = hi > 0 ? hi : 0;
     return OCT_OK;
 }

@@ -16,6 +16,42 @@
 
 /* -------------------------------------------------------------------------------------------------- plan ---- */
 
+/* What is decided before any plan and holds for all of them: ranges by value and weights by node of the split graph. */
+typedef struct decisions {
+    oct_quantize_options options;
+    const oct_calibration *calibration;
+    oct_range *ranges;
+    oct_weight_choice *weights;
+    int nodes;
+} decisions;
+
+static void free_decisions(decisions *d)
+{
+    for (int n = 0; d->weights && n < d->nodes; n++)
+        oct_weight_choice_free(&d->weights[n]);
+    oct_free(d->weights);
+    oct_free(d->ranges);
+}
+
+static oct_status decide(const oct_calibration *calibration, const oct_quantize_options *options, decisions *d)
+{
+    const oct_graph *graph = oct_calibration_graph(calibration);
+    *d = (decisions){.calibration = calibration, .nodes = graph->node_count};
+    if (options)
+        d->options = *options;
+    d->ranges = oct_alloc((size_t)graph->value_count, sizeof *d->ranges);
+    d->weights = oct_alloc((size_t)graph->node_count, sizeof *d->weights);
+    if (!d->ranges || !d->weights)
+        return oct_fail_memory((size_t)graph->value_count * sizeof *d->ranges);
+    OCT_TRY(oct_choose_ranges(calibration, &d->options, d->ranges));
+    for (int n = 0; n < graph->node_count; n++) {
+        const oct_node *node = &graph->nodes[n];
+        if ((node->op == OCT_OP_CONV || node->op == OCT_OP_DENSE) && oct_f32_constant(graph, node->in[OCT_IN_W]))
+            OCT_TRY(oct_choose_weights(graph, n, calibration, &d->options, &d->weights[n]));
+    }
+    return OCT_OK;
+}
+
 /* All false, OCT_ROLE_FLOAT or 0 to begin with. */
 static oct_status make_tables(oct_quant_plan *plan)
 {
@@ -31,12 +67,12 @@ static oct_status make_tables(oct_quant_plan *plan)
     return OCT_OK;
 }
 
-/* The copy must have the same numbering as the graph that calibration ran, which has had its activations split off too. */
-static oct_status make_plan(oct_quant_plan *plan, const oct_graph *graph, const oct_calibration *calibration)
+/* A copy of the graph that calibration ran, which has had its activations split off. */
+static oct_status make_plan(oct_quant_plan *plan, const decisions *d)
 {
-    *plan = (oct_quant_plan){.calibration = calibration};
-    OCT_TRY(oct_graph_clone(graph, &plan->graph));
-    OCT_TRY(oct_split_activations(plan->graph));
+    *plan = (oct_quant_plan){
+        .calibration = d->calibration, .options = &d->options, .range = d->ranges, .weights = d->weights};
+    OCT_TRY(oct_graph_clone(oct_calibration_graph(d->calibration), &plan->graph));
     plan->nodes = plan->graph->node_count;
     plan->values = plan->graph->value_count;
     return make_tables(plan);
@@ -226,26 +262,31 @@ static oct_status check_arguments(const oct_graph *graph, const oct_calibration 
     if (!graph || !calibration)
         return oct_fail(OCT_ERR_ARGUMENT, "oct_quantize: %s is NULL", graph ? "calibration" : "graph");
     OCT_TRY(oct_graph_status(graph));
-    if (options && options->method && strcmp(options->method, "minmax") != 0)
-        return oct_fail(OCT_ERR_ARGUMENT, "unknown calibration method \"%s\"; there is \"minmax\"", options->method);
+    const char *weights = options ? options->weights : NULL;
+    if (weights && strcmp(weights, "mse") != 0 && strcmp(weights, "max") != 0 && strcmp(weights, "tensor") != 0)
+        return oct_fail(OCT_ERR_ARGUMENT, "unknown way \"%s\" to choose the scales of weights; there are mse, max and tensor", weights);
     if (oct_graph_is_quantized(graph))
         return oct_fail(OCT_ERR_ARGUMENT, "the graph is quantized already");
     if (!oct_calibration_is_of(calibration, graph))
         return oct_fail(OCT_ERR_ARGUMENT, "the calibration belongs to another graph; calibrate this one, after all changes to it");
-    if (oct_calibration_samples(calibration) == 0)
-        return oct_fail(OCT_ERR_ARGUMENT, "the calibration has seen no samples");
-    return OCT_OK;
+    for (int v = 0; v < oct_calibration_graph(calibration)->value_count; v++)
+        if (oct_calibration_samples(calibration) > 0 || oct_calibration_stats(calibration, v)->fixed)
+            return OCT_OK;
+    return oct_fail(OCT_ERR_ARGUMENT, "the calibration has seen no samples, and no ranges have been given");
 }
 
 oct_status oct_quantize(const oct_graph *graph, const oct_calibration *calibration, const oct_quantize_options *options,
                         oct_graph **quantized)
 {
-    oct_quant_plan plan;
+    oct_quant_plan plan = {0};
+    decisions d;
     if (!quantized)
         return oct_fail(OCT_ERR_ARGUMENT, "oct_quantize: quantized is NULL");
     *quantized = NULL;
     OCT_TRY(check_arguments(graph, calibration, options));
-    oct_status status = make_plan(&plan, graph, calibration);
+    oct_status status = decide(calibration, options, &d);
+    if (status == OCT_OK)
+        status = make_plan(&plan, &d);
     if (status == OCT_OK)
         status = complete_plan(&plan);
     if (status == OCT_OK)
@@ -255,5 +296,6 @@ oct_status oct_quantize(const oct_graph *graph, const oct_calibration *calibrati
         plan.graph = NULL;
     }
     free_plan(&plan);
+    free_decisions(&d);
     return status;
 }

@@ -1,14 +1,17 @@
 /* quantize.h - the quantiser's steps, in the order of quantize.c:
  *
+ *   ranges.c             the range of each tensor         (ranges.h)
+ *   weight_scales.c      the scale of each channel of weights
  *   quantize_plan.c      which values are bytes           (a minimum cut)
  *   quantize_scales.c    scale and zero point of each     (ranges, shared scales, lower bounds)
- *   quantize_weights.c   s8 weights and s32 biases
+ *   quantize_weights.c   s8 weights and s32 biases        (bias_correct.c)
  *   quantize.c           rewrites the graph
  */
 #ifndef OCT_QUANTIZE_H
 #define OCT_QUANTIZE_H
 
 #include "calibrate.h"
+#include "ranges.h"
 #include "rewrite.h"
 
 /* What quantisation can do with a node. */
@@ -25,10 +28,19 @@ typedef struct oct_scale {
     int32_t zero_point;
 } oct_scale;
 
+/* What has been decided about the weights of a convolution or dense layer, whatever becomes of its neighbours. */
+typedef struct oct_weight_choice {
+    float *scale;                        /* per output channel; NULL before the choice */
+    float *mean;                         /* per weight of a channel and group: what it is multiplied by on average; NULL if not known */
+} oct_weight_choice;
+
 typedef struct oct_quant_plan {
     oct_graph *graph;                    /* the copy that becomes the result */
     int nodes, values;                   /* how many it had before anything was added: the length of the tables below */
     const oct_calibration *calibration;
+    const oct_quantize_options *options; /* never NULL */
+    const oct_range *range;              /* per value; lent */
+    oct_weight_choice *weights;          /* per node; lent */
     bool *refused;                       /* per node: must stay float, whatever its operator could do */
     oct_role *role;                      /* per node */
     bool *bytes;                         /* per value: its producer writes u8 */
@@ -64,11 +76,28 @@ typedef struct oct_channel_quant {
     double reach;     /* no accumulator is larger than this: 255 * sum |q| + |bias| */
 } oct_channel_quant;
 
-/* One output channel: q[i] = rne(w[i] / scale), in [-127, 127]. False where no scale makes the sums fit 32 bits. */
+/* One output channel: q[i] = rne(w[i] / scale), in [-127, 127], with scale = max|w| / 127. False where no scale makes the sums fit
+ * 32 bits. */
 bool oct_quantize_channel(const float *w, int64_t count, double bias, double x_scale, int8_t *q, oct_channel_quant *channel);
+/* The same with a scale to start from; it is doubled until the sums fit. */
+bool oct_quantize_channel_at(const float *w, int64_t count, double bias, double x_scale, float scale, int8_t *q,
+                             oct_channel_quant *channel);
 /* Whether all channels of the int8 conv or dense n can be computed without overflow. */
 oct_status oct_weights_fit(const oct_quant_plan *plan, int n, bool *fit);
 /* Gives the int8 conv or dense n s8 weights and an s32 bias. */
 oct_status oct_quantize_weights(oct_quant_plan *plan, int n);
+
+/* weight_scales.c: fills choice->scale and choice->mean of node n of a float graph, a convolution or dense layer with constant weights. */
+oct_status oct_choose_weights(const oct_graph *graph, int n, const oct_calibration *calibration, const oct_quantize_options *options,
+                              oct_weight_choice *choice);
+void oct_weight_choice_free(oct_weight_choice *choice);
+/* max|w| / 127, or for weights too small for a normal scale the one that gives the bias 24 bits. */
+float oct_largest_scale(const float *w, int64_t count, double bias, double x_scale);
+
+/* bias_correct.c */
+/* mean[i]: the mean of what weight i of any channel of group g is multiplied by, padding counted as zeros; g * each + i in the array. */
+oct_status oct_weight_means(const oct_graph *graph, int n, const oct_value_stats *x, float **mean);
+/* sum (scale * q[i] - w[i]) * mean[i]: how much a channel's output is too large on average. */
+double oct_mean_error(const float *w, const int8_t *q, float scale, const float *mean, int64_t count);
 
 #endif

@@ -42,8 +42,8 @@ static bool all_reasonable(const oct_graph *graph, int value)
 static bool has_range(const oct_quant_plan *plan, int value)
 {
     const oct_value *v = &plan->graph->values[value];
-    const oct_value_stats *stats = oct_calibration_stats(plan->calibration, value);
-    return v->dtype == OCT_F32 && !v->data && stats->seen && stats->lo >= -MAX_REAL && stats->hi <= MAX_REAL;
+    const oct_range *range = &plan->range[value];
+    return v->dtype == OCT_F32 && !v->data && range->known && range->lo >= -(double)MAX_REAL && range->hi <= (double)MAX_REAL;
 }
 
 /* Functions that 256 steps describe well on any range. The others (exp, log, 1/x, ...) are steep somewhere: all of their

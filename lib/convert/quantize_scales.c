@@ -180,13 +180,11 @@ static void measure_weights(const oct_quant_plan *plan, int n)
 
 /* ------------------------------------------------------------------------------------------------ scales ---- */
 
-/* Each value on its own, with what calibration saw. */
+/* Each value on its own, with what was chosen for it. */
 static void start_ranges(const oct_quant_plan *plan, shared_range *ranges)
 {
-    for (int v = 0; v < plan->values; v++) {
-        const oct_value_stats *stats = oct_calibration_stats(plan->calibration, v);
-        ranges[v] = (shared_range){.same_as = v, .lo = (double)stats->lo, .hi = (double)stats->hi};
-    }
+    for (int v = 0; v < plan->values; v++)
+        ranges[v] = (shared_range){.same_as = v, .lo = plan->range[v].lo, .hi = plan->range[v].hi};
 }
 
 /* Values without a u8 form get one too, which nobody looks at. */

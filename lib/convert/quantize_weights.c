@@ -1,6 +1,6 @@
 /* Weights and biases of int8 layers.
  *
- *   w = s_w * q,  q in [-127, 127], one s_w = max|w| / 127 per output channel         (symmetric: no zero point to correct for)
+ *   w = s_w * q,  q in [-127, 127], one s_w per output channel (weight_scales.c)      (symmetric: no zero point to correct for)
  *   bias in units of s_x * s_w, rounded to nearest even, 32 bits                       (it starts the accumulator)
  *
  * The accumulator is bounded by  255 * sum|q| + |bias|,  which has to stay below 2^31. It does for any layer of up to 66,000
@@ -42,14 +42,24 @@ static double round_weights(const float *w, int64_t count, float scale, int8_t *
     return sum;
 }
 
-/* Doubling the scale halves the sum, so this ends soon: a few rounds, or when the scale leaves its bounds. */
-bool oct_quantize_channel(const float *w, int64_t count, double bias, double x_scale, int8_t *q, oct_channel_quant *channel)
+/* Weights too small for a normal scale are zeros beside anything else. */
+float oct_largest_scale(const float *w, int64_t count, double bias, double x_scale)
 {
     double most = 0;
     for (int64_t i = 0; i < count; i++)
         most = fmax(most, fabs((double)w[i]));
-    /* Weights too small for a normal scale are zeros beside anything else. */
-    float scale = is_scale(most / 127) ? (float)(most / 127) : scale_of_zeros(bias, x_scale);
+    return is_scale(most / 127) ? (float)(most / 127) : scale_of_zeros(bias, x_scale);
+}
+
+bool oct_quantize_channel(const float *w, int64_t count, double bias, double x_scale, int8_t *q, oct_channel_quant *channel)
+{
+    return oct_quantize_channel_at(w, count, bias, x_scale, oct_largest_scale(w, count, bias, x_scale), q, channel);
+}
+
+/* Doubling the scale halves the sum, so this ends soon: a few rounds, or when the scale leaves its bounds. */
+bool oct_quantize_channel_at(const float *w, int64_t count, double bias, double x_scale, float scale, int8_t *q,
+                             oct_channel_quant *channel)
+{
     for (; is_scale((double)scale); scale *= 2) {
         const double units = nearbyint(bias / (x_scale * (double)scale));
         const double reach = 255 * round_weights(w, count, scale, q) + fabs(units);
@@ -64,8 +74,9 @@ bool oct_quantize_channel(const float *w, int64_t count, double bias, double x_s
 /* A layer's weights by channel. */
 typedef struct layer {
     const float *w, *bias;
-    int64_t channels, each;
+    int64_t channels, each, per_group;   /* per_group: output channels */
     double x_scale;
+    const oct_weight_choice *choice;
 } layer;
 
 /* Before the node's inputs are connected: in[OCT_IN_X] is still the plan's value, and the weights are still floats. */
@@ -77,12 +88,30 @@ static layer layer_of(const oct_quant_plan *plan, int n)
                    .bias = oct_f32_constant(plan->graph, oct_node_input(node, OCT_IN_BIAS)),
                    .channels = shape->dims[0],
                    .each = oct_shape_product(shape, 1, shape->rank),
-                   .x_scale = (double)plan->scale[node->in[OCT_IN_X]].scale};
+                   .per_group = node->op == OCT_OP_CONV ? shape->dims[0] / node->attrs.conv.groups : shape->dims[0],
+                   .x_scale = (double)plan->scale[node->in[OCT_IN_X]].scale,
+                   .choice = &plan->weights[n]};
 }
 
+/* Weights first, then the bias, which makes good what rounding them does to the channel's mean. Where that does not fit any more,
+ * the bias stays as it was. A chosen scale of 0 stands for weights so small that the bias decides. */
 static bool quantize_channel_of(const layer *l, int64_t c, int8_t *q, oct_channel_quant *channel)
 {
-    return oct_quantize_channel(l->w + c * l->each, l->each, l->bias ? (double)l->bias[c] : 0, l->x_scale, q, channel);
+    const float *w = l->w + c * l->each;
+    const double bias = l->bias ? (double)l->bias[c] : 0;
+    const float chosen = l->choice->scale[c], scale = chosen > 0 ? chosen : oct_largest_scale(w, l->each, bias, l->x_scale);
+    if (!oct_quantize_channel_at(w, l->each, bias, l->x_scale, scale, q, channel))
+        return false;
+    if (!l->choice->mean)
+        return true;
+    const double error = oct_mean_error(w, q, channel->scale, l->choice->mean + c / l->per_group * l->each, l->each);
+    const double units = nearbyint((bias - error) / (l->x_scale * (double)channel->scale));
+    const double reach = channel->reach - fabs((double)channel->bias) + fabs(units);
+    if (reach <= MAX_ACCUMULATOR) {
+        channel->bias = (int32_t)units;
+        channel->reach = reach;
+    }
+    return true;
 }
 
 /* In units of the output the accumulator has to stay below 2^31, below 2^30 if a residual joins it. */
@@ -111,6 +140,20 @@ oct_status oct_weights_fit(const oct_quant_plan *plan, int n, bool *fit)
     return OCT_OK;
 }
 
+/* Of a bias that the layer did not have before. */
+static oct_status add_bias(oct_graph *graph, int n, const char *name, const oct_shape *shape, int32_t *bias)
+{
+    int id;
+    oct_status status = oct_node_reserve_inputs(&graph->nodes[n], OCT_IN_BIAS + 1);
+    if (status != OCT_OK) {
+        oct_free(bias);
+        return status;
+    }
+    OCT_TRY(oct_graph_add_value(graph, name, OCT_S32, shape, bias, &id));
+    graph->nodes[n].in[OCT_IN_BIAS] = id;
+    return OCT_OK;
+}
+
 /* Adds the constants to the graph, which owns the arrays from then on. */
 static oct_status attach(oct_graph *graph, int n, int8_t *q, float *scale, int32_t *bias, bool has_bias)
 {
@@ -118,7 +161,7 @@ static oct_status attach(oct_graph *graph, int n, int8_t *q, float *scale, int32
     const oct_shape shape = graph->values[node->in[OCT_IN_W]].shape, bias_shape = {1, {shape.dims[0]}};
     char name[256];
     int id;
-    oct_status status = oct_graph_add_value(graph, graph->values[node->in[OCT_IN_W]].name, OCT_S8, &shape, q, &id);
+    const oct_status status = oct_graph_add_value(graph, graph->values[node->in[OCT_IN_W]].name, OCT_S8, &shape, q, &id);
     if (status != OCT_OK) {
         oct_free(scale);
         oct_free(bias);
@@ -130,10 +173,11 @@ static oct_status attach(oct_graph *graph, int n, int8_t *q, float *scale, int32
         oct_free(bias);
         return OCT_OK;
     }
-    snprintf(name, sizeof name, "%s", graph->values[node->in[OCT_IN_BIAS]].name);
-    OCT_TRY(oct_graph_add_value(graph, name, OCT_S32, &bias_shape, bias, &id));
-    node->in[OCT_IN_BIAS] = id;
-    return OCT_OK;
+    if (oct_node_input(node, OCT_IN_BIAS) >= 0)
+        snprintf(name, sizeof name, "%s", graph->values[node->in[OCT_IN_BIAS]].name);
+    else
+        snprintf(name, sizeof name, "%s.bias", node->name);
+    return add_bias(graph, n, name, &bias_shape, bias);
 }
 
 /* Has been tried before (oct_weights_fit), so the only failure left is memory. */
@@ -143,15 +187,16 @@ oct_status oct_quantize_weights(oct_quant_plan *plan, int n)
     int8_t *q = oct_alloc((size_t)(l.channels * l.each), sizeof *q);
     float *scale = oct_alloc((size_t)l.channels, sizeof *scale);
     int32_t *bias = oct_alloc((size_t)l.channels, sizeof *bias);
-    bool fit = q && scale && bias;
+    bool fit = q && scale && bias, has_bias = l.bias != NULL;
     for (int64_t c = 0; fit && c < l.channels; c++) {
         oct_channel_quant channel = {0};
         fit = quantize_channel_of(&l, c, q + c * l.each, &channel);
         scale[c] = channel.scale;
         bias[c] = channel.bias;
+        has_bias |= channel.bias != 0;
     }
     if (fit)
-        return attach(plan->graph, n, q, scale, bias, l.bias != NULL);
+        return attach(plan->graph, n, q, scale, bias, has_bias);
     oct_free(q);
     oct_free(scale);
     oct_free(bias);
