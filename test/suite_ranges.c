@@ -355,18 +355,16 @@ static void weight_scales(void)
     for (int i = 0; i < 12 * 144; i++)
         w[i] = normal();
     for (int i = 0; i < 144; i++)
-        w[i] = i == 7 ? 3 : normal() * 0.1f, w[144 + i] = 0, w[288 + i] = 1e-42f, w[432 + i] *= 1e25f;
+        w[i] = normal(), w[144 + i] = 0, w[288 + i] = 1e-42f, w[432 + i] *= 1e25f;
     oct_calibration *c = calibrated(g, 4, -1, 1);
     oct_weight_choice max = {0}, mse = {0}, tensor = {0};
     CHECK_OK(oct_choose_weights(g, n, c, &(oct_quantize_options){.weights = "max"}, &max));
     CHECK_OK(oct_choose_weights(g, n, c, &(oct_quantize_options){.weights = "mse"}, &mse));
     CHECK_OK(oct_choose_weights(g, n, c, &(oct_quantize_options){.weights = "tensor", .no_bias_correction = 1}, &tensor));
-    CHECK(max.mean && !tensor.mean && max.scale[0] == 3.0f / 127);
+    CHECK(max.mean && !tensor.mean && max.scale[0] > 1.5f / 127);
     CHECK(max.scale[1] == 0 && mse.scale[1] == 0 && max.scale[2] == 0);
-    int smaller = 0;
     for (int o = 0; o < 12; o++) {
         CHECK(mse.scale[o] <= max.scale[o] && mse.scale[o] >= 0.45f * max.scale[o] && tensor.scale[o] == tensor.scale[0]);
-        smaller += mse.scale[o] < max.scale[o];
         double error[2] = {0};
         for (int i = 0; i < 144; i++)
             for (int k = 0; k < 2; k++) {
@@ -377,10 +375,31 @@ static void weight_scales(void)
         /* Inputs of about equal variance: weighting them changes little. */
         CHECK_MSG(error[1] <= error[0] * 1.05, "channel %d: %g, not below %g", o, error[1], error[0]);
     }
-    CHECK(smaller >= 1 && mse.scale[0] < 0.9f * max.scale[0]);
     oct_weight_choice_free(&max);
     oct_weight_choice_free(&mse);
     oct_weight_choice_free(&tensor);
+    oct_calibration_free(c);
+    oct_graph_free(g);
+}
+
+/* Many weights with long tails: it pays to clip the few for the sake of the many. */
+static void long_tails_are_clipped(void)
+{
+    oct_graph *g = net_create();
+    const int y = net_dense(g, net_input(g, 1, 1, 1, 5000), 1), n = g->values[y].producer;
+    float *w = g->values[g->nodes[n].in[OCT_IN_W]].data;
+    net_output(g, y);
+    for (int i = 0; i < 5000; i++) {
+        const float x = normal();
+        w[i] = x * x * x;
+    }
+    oct_calibration *c = calibrated(g, 60, -1, 1);
+    oct_weight_choice max = {0}, mse = {0};
+    CHECK_OK(oct_choose_weights(g, n, c, &(oct_quantize_options){.weights = "max"}, &max));
+    CHECK_OK(oct_choose_weights(g, n, c, &(oct_quantize_options){.weights = "mse"}, &mse));
+    CHECK_MSG(mse.scale[0] < max.scale[0], "%g of %g", (double)mse.scale[0], (double)max.scale[0]);
+    oct_weight_choice_free(&max);
+    oct_weight_choice_free(&mse);
     oct_calibration_free(c);
     oct_graph_free(g);
 }
@@ -412,6 +431,7 @@ static const test_case cases[] = {
     {"samples_are_kept", samples_are_kept},
     {"biases_are_corrected", biases_are_corrected},
     {"weight_scales", weight_scales},
+    {"long_tails_are_clipped", long_tails_are_clipped},
     {"wrong_options", wrong_options},
 };
 static void __attribute__((constructor)) add_suite(void) { test_register("ranges", cases, TEST_COUNT(cases)); }
