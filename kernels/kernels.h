@@ -190,13 +190,19 @@ typedef struct oct_winograd_entry {
 
 /* --------------------------------------------------------------------------------------- pooling, rest ---- */
 
-/* Pools `pixels` output pixels of `c` channels, each from `taps` pointers to pixels: a[pixel * taps + tap].
- *   max:           out[i] = max over taps (padded taps point at any other tap of the window)
- *   average f32:   out[i] = clamp((sum over taps) * mult[pixel], lo, hi)        padded taps point at zeros
- *   average u8:    out[i] = clamp(rne((float)(sum - taps * in_zero) * mult[pixel]) + out_zero, qlo, qhi)   at zero points */
+/* Pools `pixels` output pixels of `c` channels, each from `taps` pixels of the input. Where they lie:
+ *   a_step 0:      a[pixel * taps + tap]                   every output pixel has pointers of its own
+ *   otherwise:     a[tap] + pixel * a_step                 the window moves a_step elements from one output pixel to the next
+ *   slide > 0:     besides, it moves by one of its columns: taps are rows of `slide` columns, and a[y * slide + x + 1] = a[y * slide + x] +
+ *                  a_step, so that the sum of a column serves `slide` output pixels
+ * What becomes of them:
+ *   max:           out[i] = max over taps
+ *   average f32:   out[i] = clamp((sum over taps) * mult[pixel], lo, hi)
+ *   average u8:    out[i] = clamp(rne((float)(sum - taps * in_zero) * mult[pixel]) + out_zero, qlo, qhi) */
 typedef struct oct_pool_job {
     size_t pixels, taps, c;
     const void *const *a;
+    size_t a_step, slide;
     void *out;
     size_t out_ld;              /* elements between output pixels */
     const float *mult;          /* average only, one per pixel: 1 / count, times s_in / s_out for u8 */
@@ -204,6 +210,12 @@ typedef struct oct_pool_job {
     float lo, hi;               /* f32 */
     uint8_t qlo, qhi;           /* u8 */
 } oct_pool_job;
+
+/* The pointers of an output pixel, to which pixel * a_step elements are added. */
+static inline const void *const *oct_pool_taps(const oct_pool_job *job, size_t pixel)
+{
+    return job->a_step ? job->a : job->a + pixel * job->taps;
+}
 
 typedef enum oct_binary_kind { OCT_KIND_ADD, OCT_KIND_MUL, OCT_KIND_SUB, OCT_KIND_DIV, OCT_KIND_MIN, OCT_KIND_MAX, OCT_KIND_POW } oct_binary_kind;
 

@@ -217,27 +217,53 @@ static void call_pool(void *arg)
     c->fn(&c->job);
 }
 
-/* Random windows: every pixel of every tap between guard pages of its own. The job's arrays lie in guarded slots. */
+/* n elements of chance between guard pages of their own. */
+static void *pool_row(size_t index, size_t n, bool u8, guard_side side)
+{
+    void *row = guarded_row(index, n * (u8 ? 1 : 4), side);
+    if (u8)
+        fill_u8(row, n, (data_kind)test_below(DATA_KINDS));
+    else
+        fill_f32(row, n, (data_kind)test_below(DATA_KINDS));
+    return row;
+}
+
+/* The input of a job: pointers for every pixel; pointers that move along; windows that slide by a column. */
+static void make_pool_taps(oct_pool_job *job, bool u8, guard_side side)
+{
+    const size_t columns = 1 + test_below(4), rows = test_below(2) ? 3 : 1 + test_below(4);
+    const uint32_t how = test_below(3);
+    if (how > 0) {
+        /* a row holds up to ten steps, and at most a page */
+        job->c = 1 + test_below(u8 ? 140 : 60);
+        job->a_step = job->c + (test_below(2) ? 0 : test_below(40));
+    }
+    if (how == 2) {
+        job->slide = test_below(2) ? 3 : columns;
+        job->taps = rows * job->slide;
+    }
+    const size_t count = job->a_step ? job->taps : job->pixels * job->taps;
+    const void **a = guarded(SLOT_POINTERS, count * sizeof(void *), sizeof(void *), side);
+    for (size_t i = 0; i < count; i++) {
+        const size_t reach = job->a_step * (job->pixels - 1 + (job->slide ? job->slide - 1 : 0));
+        if (job->slide && i % job->slide)
+            a[i] = (const char *)a[i - 1] + job->a_step * (u8 ? 1 : 4);
+        else
+            a[i] = pool_row(i, reach + job->c, u8, side);
+    }
+    job->a = a;
+}
+
+/* The job's arrays lie in guarded slots. */
 static void make_pool_job(oct_pool_job *job, bool u8, guard_side side)
 {
-    const size_t size = u8 ? 1 : 4;
     job->taps = 1 + test_below(test_below(4) ? 9 : 49);
     job->pixels = 1 + test_below(7);
     job->c = test_below(6) ? 1 + test_below(140) : 1 + test_below(1000);
-    const size_t count = job->pixels * job->taps;
-    const void **a = guarded(SLOT_POINTERS, count * sizeof(void *), sizeof(void *), side);
-    for (size_t i = 0; i < count; i++) {
-        void *row = guarded_row(i, job->c * size, side);
-        if (u8)
-            fill_u8(row, job->c, (data_kind)test_below(DATA_KINDS));
-        else
-            fill_f32(row, job->c, (data_kind)test_below(DATA_KINDS));
-        a[i] = row;
-    }
+    make_pool_taps(job, u8, side);
     float *mult = guarded(SLOT_MULT, job->pixels * sizeof *mult, sizeof *mult, side);
     for (size_t i = 0; i < job->pixels; i++)
         mult[i] = test_uniform(0.3f, 2.0f) / (float)job->taps;
-    job->a = a;
     job->mult = mult;
     job->in_zero = (int32_t)test_below(256);
     job->out_zero = (int32_t)test_below(256);

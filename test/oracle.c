@@ -144,8 +144,9 @@ oracle_value oracle_pool_kernel(const oct_pool_job *job, bool average, bool u8, 
     double sum_f = 0, size = 0, best = -INFINITY;
     int64_t sum_i = 0;
     for (size_t tap = 0; tap < job->taps; tap++) {
-        const void *p = job->a[pixel * job->taps + tap];
-        const double x = u8 ? (double)((const uint8_t *)p)[channel] : (double)((const float *)p)[channel];
+        const void *p = job->a_step ? job->a[tap] : job->a[pixel * job->taps + tap];
+        const size_t at = pixel * job->a_step + channel;
+        const double x = u8 ? (double)((const uint8_t *)p)[at] : (double)((const float *)p)[at];
         sum_f += x;
         size += fabs(x);
         sum_i += (int64_t)x * u8 - job->in_zero;

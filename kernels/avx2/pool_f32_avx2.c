@@ -13,7 +13,7 @@
 #include "scalar/scalar.h"
 #include "vector_avx2.h"
 
-/* `vecs` vectors from channel c on. */
+/* `vecs` vectors, `c` elements behind the pointers. */
 OCT_INLINE void max_block(const oct_pool_job *job, const void *const *a, size_t c, float *out, size_t vecs)
 {
     /* 1. The first tap; */
@@ -34,7 +34,7 @@ OCT_INLINE void max_block(const oct_pool_job *job, const void *const *a, size_t 
     UNROLLED
     for (size_t v = 0; v < 4; v++)
         if (v < vecs)
-            _mm256_storeu_ps(out + c + 8 * v, best[v]);
+            _mm256_storeu_ps(out + 8 * v, best[v]);
 }
 
 /* The same for the average. */
@@ -57,31 +57,31 @@ OCT_INLINE void average_block(const oct_pool_job *job, const void *const *a, flo
     UNROLLED
     for (size_t v = 0; v < 4; v++)
         if (v < vecs)
-            _mm256_storeu_ps(out + c + 8 * v, clamp_ps(_mm256_mul_ps(sum[v], mults), lo, hi));
+            _mm256_storeu_ps(out + 8 * v, clamp_ps(_mm256_mul_ps(sum[v], mults), lo, hi));
 }
 
 /* All channels of one pixel, c >= 8. */
-static void max_pixel(const oct_pool_job *job, const void *const *a, float *out)
+static void max_pixel(const oct_pool_job *job, const void *const *a, size_t at, float *out)
 {
     size_t c = 0;
     for (; c + 32 <= job->c; c += 32)
-        max_block(job, a, c, out, 4);
+        max_block(job, a, at + c, out + c, 4);
     for (; c + 8 <= job->c; c += 8)
-        max_block(job, a, c, out, 1);
+        max_block(job, a, at + c, out + c, 1);
     if (c < job->c)
-        max_block(job, a, job->c - 8, out, 1);
+        max_block(job, a, at + job->c - 8, out + job->c - 8, 1);
 }
 
 /* Block by block, as above. */
-static void average_pixel(const oct_pool_job *job, const void *const *a, float mult, float *out)
+static void average_pixel(const oct_pool_job *job, const void *const *a, size_t at, float mult, float *out)
 {
     size_t c = 0;
     for (; c + 32 <= job->c; c += 32)
-        average_block(job, a, mult, c, out, 4);
+        average_block(job, a, mult, at + c, out + c, 4);
     for (; c + 8 <= job->c; c += 8)
-        average_block(job, a, mult, c, out, 1);
+        average_block(job, a, mult, at + c, out + c, 1);
     if (c < job->c)
-        average_block(job, a, mult, job->c - 8, out, 1);
+        average_block(job, a, mult, at + job->c - 8, out + job->c - 8, 1);
 }
 
 void oct_max_pool_f32_avx2(const oct_pool_job *job)
@@ -92,7 +92,7 @@ void oct_max_pool_f32_avx2(const oct_pool_job *job)
         return;
     }
     for (size_t p = 0; p < job->pixels; p++)
-        max_pixel(job, job->a + p * job->taps, (float *)job->out + p * job->out_ld);
+        max_pixel(job, oct_pool_taps(job, p), p * job->a_step, (float *)job->out + p * job->out_ld);
 }
 
 void oct_average_pool_f32_avx2(const oct_pool_job *job)
@@ -102,5 +102,5 @@ void oct_average_pool_f32_avx2(const oct_pool_job *job)
         return;
     }
     for (size_t p = 0; p < job->pixels; p++)
-        average_pixel(job, job->a + p * job->taps, job->mult[p], (float *)job->out + p * job->out_ld);
+        average_pixel(job, oct_pool_taps(job, p), p * job->a_step, job->mult[p], (float *)job->out + p * job->out_ld);
 }

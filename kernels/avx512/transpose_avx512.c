@@ -7,11 +7,14 @@
  *
  *            row  i       16 + i     32 + i     48 + i             column j:  rows 0..15 | 16..31 | 32..47 | 48..63
  *        i: | 16 bytes | 16 bytes | 16 bytes | 16 bytes |   -->   j:          | 16 bytes | 16 bytes | 16 bytes | 16 bytes |
+ *
+ * Three dense rows, a colour picture on its way to pixels, fill no tile: AVX2's shuffles of three registers into three serve here too.
  */
+#include "avx2/avx2.h"
 #include "ops_avx512.h"
 #include "vector_avx512.h"
 
-enum { SIDE = 16, LONG_SIDE = 64 };
+enum { SIDE = 16, LONG_SIDE = 64, COLOURS = 3 };
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -64,6 +67,10 @@ static void tile_x32(size_t rows, size_t cols, const uint32_t *in, size_t in_ld,
 /* Down the rows first: the columns of 16 are written on and on, while the cache lines of the input wait for the next 16 columns. */
 void oct_transpose_x32_avx512(size_t rows, size_t cols, const void *in, size_t in_ld, void *out, size_t out_ld)
 {
+    if (rows == COLOURS && out_ld == COLOURS) {
+        oct_transpose_x32_avx2(rows, cols, in, in_ld, out, out_ld);
+        return;
+    }
     for (size_t c = 0; c < cols; c += SIDE)
         for (size_t r = 0; r < rows; r += SIDE)
             tile_x32(smaller(rows - r, SIDE), smaller(cols - c, SIDE), (const uint32_t *)in + r * in_ld + c, in_ld,
@@ -120,6 +127,10 @@ OCT_INLINE void tile_x8(size_t rows, size_t cols, const uint8_t *in, size_t in_l
 
 void oct_transpose_x8_avx512(size_t rows, size_t cols, const void *in, size_t in_ld, void *out, size_t out_ld)
 {
+    if (rows == COLOURS && out_ld == COLOURS) {
+        oct_transpose_x8_avx2(rows, cols, in, in_ld, out, out_ld);
+        return;
+    }
     for (size_t c = 0; c < cols; c += SIDE) {
         for (size_t r = 0; r < rows; r += LONG_SIDE) {
             const uint8_t *from = (const uint8_t *)in + r * in_ld + c;

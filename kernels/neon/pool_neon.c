@@ -22,19 +22,20 @@ static float max_rest_f32(const void *const *a, size_t taps, size_t c)
 void oct_max_pool_f32_neon(const oct_pool_job *job)
 {
     for (size_t p = 0; p < job->pixels; p++) {
-        const void *const *a = job->a + p * job->taps;
+        const void *const *a = oct_pool_taps(job, p);
+        const size_t at = p * job->a_step;
         float *out = (float *)job->out + p * job->out_ld;
         size_t c = 0;
         for (; c + 4 <= job->c; c += 4) {
-            float32x4_t best = vld1q_f32((const float *)a[0] + c);
+            float32x4_t best = vld1q_f32((const float *)a[0] + at + c);
             for (size_t t = 1; t < job->taps; t++) {
-                const float32x4_t x = vld1q_f32((const float *)a[t] + c);
+                const float32x4_t x = vld1q_f32((const float *)a[t] + at + c);
                 best = vbslq_f32(vcgtq_f32(x, best), x, best);
             }
             vst1q_f32(out + c, best);
         }
         for (; c < job->c; c++)
-            out[c] = max_rest_f32(a, job->taps, c);
+            out[c] = max_rest_f32(a, job->taps, at + c);
     }
 }
 
@@ -51,30 +52,32 @@ static uint8_t max_rest_u8(const void *const *a, size_t taps, size_t c)
 void oct_max_pool_u8_neon(const oct_pool_job *job)
 {
     for (size_t p = 0; p < job->pixels; p++) {
-        const void *const *a = job->a + p * job->taps;
+        const void *const *a = oct_pool_taps(job, p);
+        const size_t at = p * job->a_step;
         uint8_t *out = (uint8_t *)job->out + p * job->out_ld;
         size_t c = 0;
         for (; c + 16 <= job->c; c += 16) {
-            uint8x16_t best = vld1q_u8((const uint8_t *)a[0] + c);
+            uint8x16_t best = vld1q_u8((const uint8_t *)a[0] + at + c);
             for (size_t t = 1; t < job->taps; t++)
-                best = vmaxq_u8(best, vld1q_u8((const uint8_t *)a[t] + c));
+                best = vmaxq_u8(best, vld1q_u8((const uint8_t *)a[t] + at + c));
             vst1q_u8(out + c, best);
         }
         for (; c < job->c; c++)
-            out[c] = max_rest_u8(a, job->taps, c);
+            out[c] = max_rest_u8(a, job->taps, at + c);
     }
 }
 
 void oct_average_pool_f32_neon(const oct_pool_job *job)
 {
     for (size_t p = 0; p < job->pixels; p++) {
-        const void *const *a = job->a + p * job->taps;
+        const void *const *a = oct_pool_taps(job, p);
+        const size_t at = p * job->a_step;
         float *out = (float *)job->out + p * job->out_ld;
         for (size_t c = 0; c < job->c; c += 4) {
             const size_t n = at_most_4(job->c - c);
             float32x4_t sum = vdupq_n_f32(0);
             for (size_t t = 0; t < job->taps; t++)
-                sum = vaddq_f32(sum, load_f32x4((const float *)a[t] + c, n));
+                sum = vaddq_f32(sum, load_f32x4((const float *)a[t] + at + c, n));
             store_f32x4(out + c, clamp_f32x4(vmulq_n_f32(sum, job->mult[p]), job->lo, job->hi), n);
         }
     }
@@ -111,12 +114,13 @@ static void average_rest(const oct_pool_job *job, const void *const *a, size_t c
 void oct_average_pool_u8_neon(const oct_pool_job *job)
 {
     for (size_t p = 0; p < job->pixels; p++) {
-        const void *const *a = job->a + p * job->taps;
+        const void *const *a = oct_pool_taps(job, p);
+        const size_t at = p * job->a_step;
         uint8_t *out = (uint8_t *)job->out + p * job->out_ld;
         size_t c = 0;
         for (; c + 16 <= job->c; c += 16)
-            average_16(job, a, c, job->mult[p], out + c);
+            average_16(job, a, at + c, job->mult[p], out + c);
         for (; c < job->c; c += 4)
-            average_rest(job, a, c, at_most_4(job->c - c), job->mult[p], out + c);
+            average_rest(job, a, at + c, at_most_4(job->c - c), job->mult[p], out + c);
     }
 }
