@@ -218,9 +218,9 @@ static void the_rule(void)
     oct_graph *g = net_create();
     const int x = net_input(g, 1, 8, 8, 32);
     net_output(g, net_conv(g, x, 32, 5, 1, 2, 0));
-    net_output(g, net_conv(g, x, 40, 1, 1, 0, 1));
-    net_output(g, net_conv(g, x, 24, 1, 1, 0, 1));
-    net_output(g, net_conv(g, net_relu(g, x), 24, 1, 1, 0, 1));
+    net_output(g, net_conv(g, x, 10, 1, 1, 0, 1));
+    net_output(g, net_conv(g, x, 6, 1, 1, 0, 1));
+    net_output(g, net_conv(g, net_relu(g, x), 12, 1, 1, 0, 1));
     CHECK_OK(oct_graph_status(g));
     oct_graph *q = dynamic(g);
     CHECK(net_count(q, OCT_OP_QUANTIZE) == 1);
