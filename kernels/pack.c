@@ -145,39 +145,105 @@ static void pack_group_s16(const oct_panel *p, const int8_t *w, size_t column_st
             to[c * p->entry->kr + j] = w[c * column_step + j];
 }
 
-/* All groups of a panel. w: the first column's weights, f32 or s8. Group g starts at element g * nr * kr of its tap. */
-static void pack_panel(const oct_packed *packed, const oct_panel *p, const void *w, void *to)
+/* One tap of a panel, group after group. w: the first column's weights of this tap; step: elements between columns. */
+static void pack_tap(const oct_packed *packed, const oct_panel *p, const void *w, size_t step, void *to)
 {
-    const size_t taps = packed->taps, k = packed->k, kr = p->entry->kr;
-    for (size_t tap = 0; tap < taps; tap++) {
-        for (size_t i = 0; i < k; i += kr) {
-            const size_t from = tap * k + i, at = tap * tap_elements(p->entry, k) + i * p->entry->nr;
-            const size_t depth = k - i < kr ? k - i : kr;
-            if (p->entry->b_elem == OCT_ELEM_F32)
-                pack_group_f32(p, (const float *)w + from, taps * k, depth, (float *)to + at);
-            else if (p->entry->b_elem == OCT_ELEM_S16)
-                pack_group_s16(p, (const int8_t *)w + from, taps * k, depth, (int16_t *)to + at);
-            else
-                pack_group_s8(p, (const int8_t *)w + from, taps * k, depth, (int8_t *)to + at);
-        }
+    const size_t k = packed->k, kr = p->entry->kr;
+    for (size_t i = 0; i < k; i += kr) {
+        const size_t at = i * p->entry->nr, depth = k - i < kr ? k - i : kr;
+        if (p->entry->b_elem == OCT_ELEM_F32)
+            pack_group_f32(p, (const float *)w + i, step, depth, (float *)to + at);
+        else if (p->entry->b_elem == OCT_ELEM_S16)
+            pack_group_s16(p, (const int8_t *)w + i, step, depth, (int16_t *)to + at);
+        else
+            pack_group_s8(p, (const int8_t *)w + i, step, depth, (int8_t *)to + at);
     }
 }
 
-/* Zeros first: padded columns and padded k must be zero, and zero gaps between panels make equal weights pack equally. */
+/* s8 to s16, a block of columns at a time: their pairs can then be transposed as words. */
+enum { WIDE_COLUMNS = 16, WIDE_K = 128 };
+
+static void transpose_widened(const oct_packed *packed, const oct_panel *p, const int8_t *w, size_t step, int16_t *to)
+{
+    int16_t wide[WIDE_COLUMNS][WIDE_K];
+    for (size_t c = 0; c < p->n; c += WIDE_COLUMNS)
+        for (size_t i = 0; i < packed->k; i += WIDE_K) {
+            const size_t columns = p->n - c < WIDE_COLUMNS ? p->n - c : WIDE_COLUMNS;
+            const size_t depth = packed->k - i < WIDE_K ? packed->k - i : WIDE_K;
+            for (size_t r = 0; r < columns; r++)
+                for (size_t j = 0; j < depth; j++)
+                    wide[r][j] = w[(c + r) * step + i + j];
+            packed->transpose(columns, depth / 2, wide, WIDE_K / 2, to + i * p->entry->nr + 2 * c, p->entry->nr);
+        }
+}
+
+/* Where a group of one column is 4 bytes and no group is ragged, a tap of the panel is the transpose of a matrix of words:
+ *
+ *   w:   column 0:  g0 g1 g2 ..          panel:  g0 of column 0, 1, 2 ..
+ *        column 1:  g0 g1 g2 ..                  g1 of column 0, 1, 2 ..                                                    */
+static bool is_transpose(const oct_packed *packed, const oct_panel *p)
+{
+    const size_t kr = p->entry->kr;
+    return packed->transpose && kr * elem_size(p->entry->b_elem) == 4 && packed->k % kr == 0;
+}
+
+/* All taps of a panel. w: the first column's weights, f32 or s8. */
+static void pack_panel(const oct_packed *packed, const oct_panel *p, const void *w, size_t w_elem_size, void *to)
+{
+    const size_t step = packed->taps * packed->k, kr = p->entry->kr;
+    const size_t tap_bytes = tap_elements(p->entry, packed->k) * elem_size(p->entry->b_elem);
+    for (size_t tap = 0; tap < packed->taps; tap++) {
+        const char *from = (const char *)w + tap * packed->k * w_elem_size;
+        char *at = (char *)to + tap * tap_bytes;
+        if (!is_transpose(packed, p))
+            pack_tap(packed, p, from, step, at);
+        else if (p->entry->b_elem == OCT_ELEM_S16)
+            transpose_widened(packed, p, (const int8_t *)from, step, (int16_t *)(void *)at);
+        else
+            packed->transpose(p->n, packed->k / kr, from, step / kr, at, p->entry->nr);
+    }
+}
+
+/* Zeros first where not every byte is written: padded columns and padded k must be zero, and zero gaps between panels make equal
+ * weights pack equally. */
 static void pack_all(oct_packed *packed, const void *w, size_t w_elem_size, void *data)
 {
     const size_t column_bytes = packed->taps * packed->k * w_elem_size;
     const size_t panels = oct_panel_count(packed->variants, packed->n);
-    memset(data, 0, oct_packed_bytes(packed->variants, packed->n, packed->taps, packed->k));
     for (size_t index = 0; index < panels; index++) {
         const oct_panel p = oct_panel_at(packed, index);
-        pack_panel(packed, &p, (const char *)w + p.n0 * column_bytes, (char *)data + p.offset);
+        const size_t bytes = panel_bytes(p.entry, packed->taps, packed->k);
+        const size_t written = p.n * packed->taps * packed->k * elem_size(p.entry->b_elem);
+        char *to = (char *)data + p.offset;
+        if (written < bytes)
+            memset(to, 0, bytes);
+        pack_panel(packed, &p, (const char *)w + p.n0 * column_bytes, w_elem_size, to);
     }
     packed->data = data;
 }
 
 void oct_pack_f32(oct_packed *packed, const float *w, void *data) { pack_all(packed, w, sizeof *w, data); }
 void oct_pack_u8s8(oct_packed *packed, const int8_t *w, void *data) { pack_all(packed, w, sizeof *w, data); }
+
+/* Of at most SUM_BLOCK elements: fits 32 bits, which vectors can add. */
+enum { SUM_BLOCK = 1 << 20 };
+
+static int32_t absolute_sum(const int8_t *w, size_t count)
+{
+    int32_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += w[i] < 0 ? -w[i] : w[i];
+    return sum;
+}
+
+/* No partial sum leaves 32 bits if the column is provable: 255 times as much would not. */
+int32_t oct_weight_sum(const int8_t *w, size_t count)
+{
+    int32_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += w[i];
+    return sum;
+}
 
 /* The bound of every partial sum is proved in gemm_u8s8_scalar.c; the sum needs 64 bits here because it may not fit. The product is
  * taken in float exactly as the kernel does: conversion and multiplication round monotonically, so no |acc| <= bound gives more. A
@@ -186,8 +252,8 @@ bool oct_gemm_provable(const int8_t *w, size_t count, int32_t bias, float mult)
 {
     const int64_t limit = (int64_t)1 << 31;
     int64_t sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += w[i] < 0 ? -w[i] : w[i];
+    for (size_t i = 0; i < count; i += SUM_BLOCK)
+        sum += absolute_sum(w + i, count - i < SUM_BLOCK ? count - i : SUM_BLOCK);
     const int64_t bound = 255 * sum + (bias < 0 ? -(int64_t)bias : bias);
     return bound < limit && (float)bound * (mult < 0 ? -mult : mult) < (float)limit;
 }

@@ -21,6 +21,8 @@ typedef struct oct_packed {
     const oct_gemm_entry *variants;  /* list ended by fn == NULL */
     size_t n, taps, k;
     const void *data;                /* oct_packed_bytes, 64-byte aligned */
+    /* The ISA's transpose_x32, which packs most layouts several times faster; NULL: element by element. */
+    void (*transpose)(size_t rows, size_t cols, const void *in, size_t in_ld, void *out, size_t out_ld);
 } oct_packed;
 
 /* The list of variants to use for `m` rows: the gemv entry for one row, else the table's gemm entries. */
@@ -40,5 +42,8 @@ void oct_pack_u8s8(oct_packed *packed, const int8_t *w, void *data);
 /* Whether one column can be computed without overflow: bound = 255 * sum|w| + |bias| < 2^31 and (float)bound * |mult| < 2^31 (finite, not
  * NaN). bias is without the zero-point term. A residual adds to the scaled value: its share, 255 * |residual_mult|, is the caller's care. */
 bool oct_gemm_provable(const int8_t *w, size_t count, int32_t bias, float mult);
+
+/* The sum of a column that is provable. */
+int32_t oct_weight_sum(const int8_t *w, size_t count);
 
 #endif

@@ -94,7 +94,7 @@ static size_t place_of(const oct_panel *p, size_t k, size_t column, size_t tap, 
 }
 
 /* Packs and looks every element up; what is not an element must be zero. */
-static void packed_elements(const oct_gemm_entry *variants, size_t n, size_t taps, size_t k)
+static void packed_elements(const oct_kernels *kernels, const oct_gemm_entry *variants, size_t n, size_t taps, size_t k)
 {
     const bool f32 = variants->b_elem == OCT_ELEM_F32;
     const size_t count = n * taps * k, bytes = oct_packed_bytes(variants, n, taps, k),
@@ -102,7 +102,8 @@ static void packed_elements(const oct_gemm_entry *variants, size_t n, size_t tap
     const guard_side side = test_below(2) ? GUARD_BEHIND : GUARD_BEFORE;
     void *w = guarded(SLOT_A, count * (f32 ? 4 : 1), 1, side);
     uint8_t *data = guarded(SLOT_B, bytes, 64, side), *seen = calloc(bytes, 1);
-    oct_packed packed = {.variants = variants, .n = n, .taps = taps, .k = k};
+    /* By transposing, or element by element. */
+    oct_packed packed = {.variants = variants, .n = n, .taps = taps, .k = k, .transpose = test_below(3) ? kernels->transpose_x32 : NULL};
     memset(data, 0x55, bytes);
     if (f32) {
         fill_f32(w, count, DATA_RANDOM);
@@ -132,8 +133,11 @@ static void packed_elements(const oct_gemm_entry *variants, size_t n, size_t tap
 static void packing(void)
 {
     const oct_gemm_entry *lists[3] = {wide, pairs, floats};
+    const oct_kernels *kernels = oct_kernels_get(test_isa(), ~0u);
+    for (int i = 0; i < 60 && !test_failed(); i++)
+        packed_elements(kernels, lists[i % 3], 1 + test_below(150), 1 + test_below(2), 4 * (1 + test_below(90)));
     for (int i = 0; i < 300 && !test_failed(); i++)
-        packed_elements(lists[i % 3], 1 + test_below(150), 1 + test_below(5), 1 + test_below(20));
+        packed_elements(kernels, lists[i % 3], 1 + test_below(150), 1 + test_below(5), 1 + test_below(20));
 }
 
 /* The bound and its neighbours, for both signs; then what is no number. */

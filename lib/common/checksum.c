@@ -7,13 +7,19 @@
 
 #include <string.h>
 
-#define LANES 4
 #define PRIME 0x9E3779B185EBCA87u  /* odd, hence invertible modulo 2^64 */
 
-static uint64_t step(uint64_t state, uint64_t word)
+static inline uint64_t step(uint64_t state, uint64_t word)
 {
     state = (state ^ word) * PRIME;
     return state ^ (state >> 29);
+}
+
+/* Spelled out, so that compilers see one load in it. */
+static inline uint64_t whole_word(const unsigned char *b)
+{
+    return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 | (uint64_t)b[4] << 32 |
+           (uint64_t)b[5] << 40 | (uint64_t)b[6] << 48 | (uint64_t)b[7] << 56;
 }
 
 static uint64_t little_endian(const unsigned char *bytes, size_t count)
@@ -27,16 +33,15 @@ static uint64_t little_endian(const unsigned char *bytes, size_t count)
 uint64_t oct_checksum(const void *bytes, size_t size, uint64_t seed)
 {
     const unsigned char *p = bytes;
-    uint64_t lane[LANES], sum = step(seed, size);
+    uint64_t a = seed, b = seed + 1, c = seed + 2, d = seed + 3, sum = step(seed, size);
     size_t i = 0;
-    for (unsigned l = 0; l < LANES; l++)
-        lane[l] = seed + l;
-    for (; i + 8 * LANES <= size; i += 8 * LANES)
-        for (unsigned l = 0; l < LANES; l++)
-            lane[l] = step(lane[l], little_endian(p + i + 8 * l, 8));
+    for (; i + 32 <= size; i += 32) {
+        a = step(a, whole_word(p + i));
+        b = step(b, whole_word(p + i + 8));
+        c = step(c, whole_word(p + i + 16));
+        d = step(d, whole_word(p + i + 24));
+    }
     for (; i < size; i += 8)
         sum = step(sum, little_endian(p + i, size - i < 8 ? size - i : 8));
-    for (unsigned l = 0; l < LANES; l++)
-        sum = step(sum, lane[l]);
-    return sum;
+    return step(step(step(step(sum, a), b), c), d);
 }

@@ -1,4 +1,4 @@
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE
 /* Files as bytes. A mapped model costs no copy: constants are used where they lie, pages come in when they are touched, and
  * processes that load the same file share them. The price is that the file must not change while it is mapped (octet.h says so). */
 #include "file.h"
@@ -52,6 +52,13 @@ static oct_status read_all(int descriptor, const char *path, size_t size, oct_fi
     return OCT_OK;
 }
 
+/* The checksum will touch every page at once: where the system can, it maps them all in one go. */
+#ifdef MAP_POPULATE
+#define MAP_FLAGS (MAP_PRIVATE | MAP_POPULATE)
+#else
+#define MAP_FLAGS MAP_PRIVATE
+#endif
+
 /* A folder can be opened but not read, a device may never end: only regular files. An empty file cannot be mapped. */
 static oct_status open_descriptor(int descriptor, const char *path, oct_file *file)
 {
@@ -63,7 +70,7 @@ static oct_status open_descriptor(int descriptor, const char *path, oct_file *fi
     const size_t size = (size_t)facts.st_size;
     if (size == 0)
         return oct_file_copy("", 0, file);
-    void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    void *bytes = mmap(NULL, size, PROT_READ, MAP_FLAGS, descriptor, 0);
     if (bytes == MAP_FAILED)
         return read_all(descriptor, path, size, file);
     *file = (oct_file){.bytes = bytes, .size = size, .release = unmap};

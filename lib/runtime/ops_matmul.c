@@ -89,7 +89,7 @@ static void run_matmul(oct_step *step, oct_pool *pool)
     const matmul_state *s = step->state;
     float *turned = step->scratch;
     void *panels = (uint8_t *)step->scratch + s->turned_bytes;
-    oct_packed packed = {.variants = s->variants, .n = s->n, .taps = 1, .k = s->k};
+    oct_packed packed = {.variants = s->variants, .n = s->n, .taps = 1, .k = s->k, .transpose = s->kernels->transpose_x32};
     size_t packed_b = (size_t)-1;
     for (size_t i = 0; i < s->count; i++) {
         size_t a = 0, b = 0;

@@ -100,17 +100,15 @@ static oct_status quantized_column(const oct_linear_desc *desc, size_t c, column
 {
     const size_t count = desc->taps * desc->k;
     const int8_t *w = (const int8_t *)desc->weights + c * count;
-    int32_t bias, sum = 0;
+    int32_t bias;
     const float mult = (float)((double)desc->x_scale * (double)desc->w_scale[c] / (desc->out_u8 ? (double)desc->y_scale : 1.0));
     if (memchr(w, -128, count))
         return oct_fail(OCT_ERR_FORMAT, "output channel %zu: a weight is -128; s8 weights lie in [-127, 127]", c);
     OCT_TRY(integer_bias(desc, c, &bias));
     if (!provable(desc, w, count, bias, mult))
         return oct_fail(OCT_ERR_FORMAT, "output channel %zu: its sums or its multiplier %g could leave 32 bits", c, (double)mult);
-    for (size_t i = 0; i < count; i++)
-        sum += w[i];  /* |sum| * 255 < 2^31: just proved */
     out->acc_bias[c] = bias;
-    out->sum[c] = sum;
+    out->sum[c] = oct_weight_sum(w, count);  /* |sum| * 255 < 2^31: just proved */
     out->mult[c] = mult;
     return OCT_OK;
 }
@@ -230,7 +228,8 @@ static oct_status pack_groups(const oct_linear_desc *desc, const oct_gemm_entry 
         oct_packed *packed = &linear->packed[g];
         const columns to = group_columns(&spread, g * padded);
         const uint8_t *w = (const uint8_t *)desc->weights + g * n * count * elem_size(desc->u8);
-        *packed = (oct_packed){.variants = variants, .n = n, .taps = desc->taps, .k = desc->k};
+        *packed = (oct_packed){.variants = variants, .n = n, .taps = desc->taps, .k = desc->k,
+                               .transpose = desc->kernels->transpose_x32};
         if (desc->u8)
             oct_pack_u8s8(packed, (const int8_t *)w, data + g * bytes);
         else
