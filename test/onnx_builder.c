@@ -121,6 +121,8 @@ void onnx_input_typed(onnx_builder *b, const char *name, int type, const char *d
 
 void onnx_output(onnx_builder *b, const char *name) { put_info(b, 12, name, ONNX_FLOAT, NULL); }
 
+void onnx_output_typed(onnx_builder *b, const char *name, int type) { put_info(b, 12, name, type, NULL); }
+
 onnx_bytes onnx_tensor(const char *name, int type, const char *dims, const void *raw, size_t bytes)
 {
     onnx_bytes tensor = {0};
@@ -155,6 +157,12 @@ void onnx_ints(onnx_builder *b, const char *name, const char *numbers)
         list[count++] = strtoll(piece, NULL, 10);
     snprintf(dims, sizeof dims, "%zu", count);
     onnx_bytes tensor = onnx_tensor(name, ONNX_INT64, dims, list, count * sizeof list[0]);
+    onnx_put_message(&b->graph, 5, &tensor);
+}
+
+void onnx_raw(onnx_builder *b, const char *name, int type, const char *dims, const void *raw, size_t bytes)
+{
+    onnx_bytes tensor = onnx_tensor(name, type, dims, raw, bytes);
     onnx_put_message(&b->graph, 5, &tensor);
 }
 
@@ -211,11 +219,18 @@ static void put_names(onnx_bytes *node, uint32_t field, const char *names)
 
 void onnx_node(onnx_builder *b, const char *op, const char *inputs, const char *outputs, const char *attributes)
 {
+    onnx_node_of(b, NULL, op, inputs, outputs, attributes);
+}
+
+void onnx_node_of(onnx_builder *b, const char *domain, const char *op, const char *inputs, const char *outputs, const char *attributes)
+{
     onnx_bytes node = {0};
     char piece[640];
     put_names(&node, 1, inputs);
     put_names(&node, 2, outputs);
     onnx_put_text(&node, 4, op);
+    if (domain)
+        onnx_put_text(&node, 7, domain);
     while (next_piece(&attributes, ' ', piece, sizeof piece)) {
         onnx_bytes attr = attribute_message(piece);
         onnx_put_message(&node, 5, &attr);

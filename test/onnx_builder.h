@@ -37,20 +37,25 @@ typedef struct onnx_builder {
     int opset;
 } onnx_builder;
 
-enum { ONNX_FLOAT = 1, ONNX_UINT8 = 2, ONNX_INT32 = 6, ONNX_INT64 = 7, ONNX_BOOL = 9, ONNX_FLOAT16 = 10, ONNX_DOUBLE = 11 };
+enum { ONNX_FLOAT = 1, ONNX_UINT8 = 2, ONNX_INT8 = 3, ONNX_INT32 = 6, ONNX_INT64 = 7, ONNX_BOOL = 9, ONNX_FLOAT16 = 10, ONNX_DOUBLE = 11 };
 
 void onnx_begin(onnx_builder *b, int opset);
 /* dims: "1,3,8,8"; a word instead of a number is an unknown dimension of that name; "" is a scalar, NULL no shape at all. */
 void onnx_input(onnx_builder *b, const char *name, const char *dims);
 void onnx_input_typed(onnx_builder *b, const char *name, int type, const char *dims);
 void onnx_output(onnx_builder *b, const char *name);
+void onnx_output_typed(onnx_builder *b, const char *name, int type);
 /* Initializers. data NULL: small numbers that differ from one another. */
 void onnx_floats(onnx_builder *b, const char *name, const char *dims, const float *data);
 void onnx_ints(onnx_builder *b, const char *name, const char *numbers);        /* int64, rank 1: "1,-1,64" */
+/* Of any type, from its raw bytes. */
+void onnx_raw(onnx_builder *b, const char *name, int type, const char *dims, const void *raw, size_t bytes);
 void onnx_scalar_int(onnx_builder *b, const char *name, int64_t number);
 /* Names are separated by blanks; "-" is an optional one that is left out. Attributes: "name=value ..." where the value is an
  * integer 3, a float 0.5, a string SAME_UPPER, a list of integers [1,2], or of floats [1.5,2.5]. */
 void onnx_node(onnx_builder *b, const char *op, const char *inputs, const char *outputs, const char *attributes);
+/* The same in a domain of its own. */
+void onnx_node_of(onnx_builder *b, const char *domain, const char *op, const char *inputs, const char *outputs, const char *attributes);
 /* The same with a name, a domain and, when `attribute` is not NULL, one attribute message written by hand (released). */
 void onnx_node_with(onnx_builder *b, const char *name, const char *domain, const char *op, const char *inputs, const char *outputs,
                     onnx_bytes *attribute);

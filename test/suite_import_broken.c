@@ -194,7 +194,7 @@ static void what_octet_does_not_know(void)
 {
     static const bad list[] = {
         {{13, "LSTM", "x:1,2,3", "y", ""}, OCT_ERR_UNSUPPORTED, "node \"y\" (LSTM): the operator is not supported"},
-        {{13, "QuantizeLinear", "x:1,2 s=", "y", ""}, OCT_ERR_UNSUPPORTED, "quantizes float models itself"},
+        {{13, "QuantizeLinear", "x:1,2 s=", "y", ""}, OCT_ERR_UNSUPPORTED, "the scale \"s\" has the element -1.25"},
         {{13, "If", "x:1,2", "y", ""}, OCT_ERR_UNSUPPORTED, "subgraphs"},
         {{13, "Gelu", "x:1,2", "y", ""}, OCT_ERR_UNSUPPORTED, "from opset 20 on"},
         {{6, "Add", "x:1,2 z:1,2", "y", ""}, OCT_ERR_UNSUPPORTED, "from opset 7 on"},
@@ -353,7 +353,7 @@ static void wrong_types(void)
         onnx_input_typed(&b, "x", inputs[i].type, "1,4");
         onnx_node(&b, "Relu", "x", "y", "");
         onnx_output(&b, "y");
-        snprintf(sentence, sizeof sentence, "input \"x\" is of type %s", inputs[i].name);
+        snprintf(sentence, sizeof sentence, inputs[i].type == ONNX_UINT8 ? "(\"x\") is of type %s" : "input \"x\" is of type %s", inputs[i].name);
         finish(&b, OCT_ERR_UNSUPPORTED, sentence);
         onnx_begin(&b, 13);
         onnx_input(&b, "x", "1,1");
@@ -363,7 +363,7 @@ static void wrong_types(void)
         onnx_node(&b, "Add", "x w", "y", "");
         onnx_output(&b, "y");
         const bool integer = inputs[i].type == ONNX_INT64 || inputs[i].type == ONNX_BOOL;
-        snprintf(sentence, sizeof sentence, integer ? "integers (\"w\")" : "\"w\" is of type %s", inputs[i].name);
+        snprintf(sentence, sizeof sentence, integer ? "integers (\"w\")" : inputs[i].type == ONNX_UINT8 ? "(\"w\") is of type %s" : "\"w\" is of type %s", inputs[i].name);
         finish(&b, OCT_ERR_UNSUPPORTED, sentence);
     }
     onnx_begin(&b, 13);

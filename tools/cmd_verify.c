@@ -182,8 +182,8 @@ static verdict check_tensor(const stored *s, const oct_tensor_info *info, failur
         return because(FAIL, why, "no file carries \"%s\"", info->name);
     if (!s->readable)
         return because(REFUSED, why, "%s", s->why.text);
-    if (s->tensor.dtype != OCT_F32 || info->dtype != OCT_F32)
-        return because(REFUSED, why, "\"%s\" is %s in the model and %s in its file; only f32 can be compared", info->name,
+    if (s->tensor.dtype != info->dtype || (info->dtype != OCT_F32 && info->dtype != OCT_U8))
+        return because(REFUSED, why, "\"%s\" is %s in the model and %s in its file; f32 and u8 can be compared", info->name,
                        oct_dtype_name(info->dtype), oct_dtype_name(s->tensor.dtype));
     const oct_shape *have = &s->tensor.shape, *want = &info->shape;
     if (have->rank == want->rank && !memcmp(have->dims, want->dims, (size_t)have->rank * sizeof have->dims[0]))
@@ -210,6 +210,25 @@ static verdict set_inputs(oct_session *session, const oct_model *model, test_set
     return PASS;
 }
 
+/* Bytes are compared as the numbers they are. */
+static bool compare_tensor(comparison *errors, const void *have, const void *want, const oct_tensor_info *info)
+{
+    if (info->dtype == OCT_F32) {
+        compare_add(errors, have, want, (int64_t)info->elements);
+        return true;
+    }
+    float *numbers = malloc(2 * (info->elements + 1) * sizeof *numbers);
+    if (!numbers)
+        return false;
+    for (size_t i = 0; i < info->elements; i++) {
+        numbers[i] = ((const uint8_t *)have)[i];
+        numbers[info->elements + i] = ((const uint8_t *)want)[i];
+    }
+    compare_add(errors, numbers, numbers + info->elements, (int64_t)info->elements);
+    free(numbers);
+    return true;
+}
+
 /* Compares all outputs; `errors` goes on over both roads and all data sets. */
 static verdict check_outputs(const oct_session *session, const oct_model *model, test_set *set, comparison *errors, failure *why)
 {
@@ -226,7 +245,8 @@ static verdict check_outputs(const oct_session *session, const oct_model *model,
             return v;
         /* The comparison sums up everything so far; the difference is this output's part. */
         const int64_t before = errors->beyond;
-        compare_add(errors, oct_output_data(session, i), s->tensor.data, (int64_t)info.elements);
+        if (!compare_tensor(errors, oct_output_data(session, i), s->tensor.data, &info))
+            return because(FAIL, why, "out of memory");
         if (errors->beyond > before)
             return because(FAIL, why, "\"%s\": %lld of %zu elements are off, max abs error %.3g, max rel error %.3g", info.name,
                            (long long)(errors->beyond - before), info.elements, errors->max_abs, errors->max_element_rel);

@@ -6,6 +6,7 @@
 
 #include "import_fold.h"
 #include "memory.h"
+#include "operators.h"
 
 /* ------------------------------------------------------------------------------------------------ inputs ---- */
 
@@ -44,7 +45,7 @@ oct_status oct_import_scalar_in(const oct_import *im, int i, double missing, dou
     if (!oct_import_has(im, i))
         return OCT_OK;
     const oct_value *value = &im->graph->values[im->in[i]];
-    if (!oct_value_is_constant(value) || oct_shape_elements(&value->shape) != 1)
+    if (!oct_value_is_constant(value) || oct_shape_elements(&value->shape) != 1 || value->dtype == OCT_U8 || value->dtype == OCT_S8)
         return oct_fail(OCT_ERR_FORMAT, "input %d (\"%s\") must be a constant with one element", i, value->name);
     *number = value->dtype == OCT_F32 ? (double)*(const float *)value->data : (double)*(const int64_t *)value->data;
     return OCT_OK;
@@ -145,6 +146,18 @@ static oct_status make_name(oct_import *im, const char *suffix, const char **nam
     return OCT_OK;
 }
 
+/* Bytes may be moved about. Several together only if all of them mean the same: then what comes out has one meaning too. */
+static oct_status check_bytes(const oct_import *im, oct_op op, int first, int x)
+{
+    const oct_value *a = &im->graph->values[first], *b = &im->graph->values[x];
+    const bool moves = op == OCT_OP_CONCAT || op == OCT_OP_DEQUANTIZE || oct_operator_of(op)->quant == OCT_QUANT_SAME;
+    if (!moves || b->data)
+        return oct_fail(OCT_ERR_UNSUPPORTED, "8-bit integers (\"%s\") are computed with between DequantizeLinear and QuantizeLinear only", b->name);
+    if (a->dtype != OCT_U8 || a->scale != b->scale || a->zero_point != b->zero_point)
+        return oct_fail(OCT_ERR_UNSUPPORTED, "8-bit integers of different scales (\"%s\", \"%s\") are joined", a->name, b->name);
+    return OCT_OK;
+}
+
 /* The one way into the graph. Three cases:
  *   all inputs constant, operator foldable   computed now, the outcome is a constant
  *   all inputs constant, others              a node all the same; it will be computed on every run, but no file has that
@@ -159,7 +172,9 @@ oct_status oct_import_emit(oct_import *im, oct_op op, const char *suffix, const 
         /* an operand that is left out does not keep a node from being constant */
         constant &= in[i] == OCT_NONE || oct_import_is_constant(im, in[i]);
     for (int i = 0; i < in_count && !constant; i++)
-        if (in[i] != OCT_NONE && oct_import_dtype(im, in[i]) != OCT_F32)
+        if (in[i] != OCT_NONE && oct_import_dtype(im, in[i]) == OCT_U8)
+            OCT_TRY(check_bytes(im, op, in[0], in[i]));
+        else if (in[i] != OCT_NONE && oct_import_dtype(im, in[i]) != OCT_F32)
             return oct_fail(OCT_ERR_UNSUPPORTED, "integers (\"%s\") meet floats; at run time octet computes floats only",
                             im->graph->values[in[i]].name);
     if (constant)

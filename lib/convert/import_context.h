@@ -21,7 +21,9 @@ typedef struct oct_import oct_import;
 /* Row flags. */
 enum {
     OCT_ROW_SHAPE_ONLY = 1,   /* looks at its input's shape, not at its elements */
-    OCT_ROW_DOUBLE = 2        /* Cast: takes double constants, which exporters write in front of it */
+    OCT_ROW_DOUBLE = 2,       /* Cast: takes double constants, which exporters write in front of it */
+    OCT_ROW_BYTES = 4,        /* takes int8 and uint8: moves them about, or knows their scales */
+    OCT_ROW_MICROSOFT = 8     /* of the domain com.microsoft, whatever its version */
 };
 
 typedef struct oct_import_row {
@@ -43,7 +45,7 @@ typedef struct oct_import_table {
 } oct_import_table;
 
 extern const oct_import_table oct_import_spatial_ops, oct_import_linear_ops, oct_import_math_ops, oct_import_layout_ops,
-    oct_import_constant_ops;
+    oct_import_constant_ops, oct_import_quantized_ops;
 
 /* What the file's inputs, initializers and nodes say about one symbol. */
 typedef struct oct_import_symbol {
@@ -52,8 +54,17 @@ typedef struct oct_import_symbol {
     bool is_input, is_computed;
     bool is_double;    /* a constant of type double (held as f32), which only Cast may take */
     bool wanted;       /* somebody needs it to be a constant */
+    bool is_signed;    /* a variable of type int8, held as u8: 128 more, and so is its zero point */
+    bool is_dynamic;   /* what DynamicQuantizeLinear makes of a float, held as that float */
     int uses;
 } oct_import_symbol;
+
+/* A constant that has been dequantized: element = whole number * scale, one scale or one for each index of an axis. */
+typedef struct oct_import_grid {
+    int value, axis;
+    const float *scale;   /* of a constant of the file */
+    int64_t count;
+} oct_import_grid;
 
 struct oct_import {
     const oct_pb_file *file;
@@ -68,7 +79,15 @@ struct oct_import {
     const oct_import_row *row;
     const char *name;                   /* of the node, or of its first output */
     int *in, in_room;                   /* its inputs as graph values, OCT_NONE for those left out */
+    /* import_quantized.c */
+    oct_import_grid *grids;
+    int grid_count;
+    int *free_inputs, free_count;       /* uint8 graph inputs whose scale nobody has told yet */
 };
+
+/* The row of an operator that holds for the model's opset; NULL if there is none. *since receives the first opset of its oldest row, 0
+ * for an unknown operator. */
+const oct_import_row *oct_import_find_row(const oct_import *im, const char *op, bool microsoft, int *since);
 
 /* ---- inputs ---- */
 bool oct_import_has(const oct_import *im, int i);                        /* is input i there? */

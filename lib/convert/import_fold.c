@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "import_quantized.h"
 #include "memory.h"
 #include "operators.h"
 #include "status.h"
@@ -329,5 +330,5 @@ oct_status oct_import_fold(oct_import *im, oct_op op, const char *name, const oc
         node.attrs = *attrs;
     const oct_status status = compute(im, &node, name, out);
     oct_free(node.in);
-    return status;
+    return status == OCT_OK ? oct_import_follow_grid(im, op, attrs, in[0], *out) : status;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "import_context.h"
+#include "import_quantized.h"
 #include "memory.h"
 
 /* octet speaks opsets 7 to 21. Of older ones it takes the operators whose form has not changed since: a row says from which opset
@@ -29,18 +30,17 @@ static const char *symbol_name(const oct_import *im, int symbol) { return im->mo
 
 /* ------------------------------------------------------------------------------------------------- rows ---- */
 
-/* The row of an operator that holds for the model's opset. *since receives the first opset of the oldest row, 0 for an unknown
- * operator. */
-static const oct_import_row *find_row(const char *op, int64_t opset, int *since)
+const oct_import_row *oct_import_find_row(const oct_import *im, const char *op, bool microsoft, int *since)
 {
     const oct_import_table *const tables[] = {&oct_import_spatial_ops, &oct_import_linear_ops, &oct_import_math_ops,
-                                              &oct_import_layout_ops, &oct_import_constant_ops};
+                                              &oct_import_layout_ops, &oct_import_constant_ops,  &oct_import_quantized_ops};
+    const int64_t opset = microsoft ? 1 : im->model.opset;
     const oct_import_row *best = NULL;
     *since = 0;
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {
         for (int r = 0; r < tables[t]->count; r++) {
             const oct_import_row *row = &tables[t]->rows[r];
-            if (strcmp(row->op, op) != 0)
+            if (strcmp(row->op, op) != 0 || microsoft != ((row->flags & OCT_ROW_MICROSOFT) != 0))
                 continue;
             if (*since == 0 || row->since < *since)
                 *since = row->since;
@@ -62,20 +62,21 @@ static bool is_any_of(const char *text, const char *const *list, size_t count)
 /* Why an operator has no row. */
 static oct_status refuse_operator(const oct_import *im, int since)
 {
-    static const char *const quantized[] = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv",
-                                            "QLinearMatMul",  "ConvInteger",      "MatMulInteger"};
     static const char *const subgraphs[] = {"If", "Loop", "Scan", "SequenceMap"};
     const char *op = im->node->op;
     if (since > 0)
         return oct_fail(OCT_ERR_UNSUPPORTED, "the operator is supported from opset %d on, but the model is of opset %lld", since,
                         (long long)im->model.opset);
-    if (is_any_of(op, quantized, sizeof quantized / sizeof quantized[0]))
-        return oct_fail(OCT_ERR_UNSUPPORTED,
-                        "quantized models are not imported; octet quantizes float models itself, so give it the float "
-                        "model");
     if (is_any_of(op, subgraphs, sizeof subgraphs / sizeof subgraphs[0]))
         return oct_fail(OCT_ERR_UNSUPPORTED, "operators with subgraphs are not supported");
     return oct_fail(OCT_ERR_UNSUPPORTED, "the operator is not supported");
+}
+
+static bool is_microsoft(const oct_onnx_node *node) { return !strcmp(node->domain, "com.microsoft"); }
+
+static const oct_import_row *row_of(const oct_import *im, const oct_onnx_node *node, int *since)
+{
+    return oct_import_find_row(im, node->op, is_microsoft(node), since);
 }
 
 /* Vendors' operators share names with ONNX's own (com.microsoft has a Gelu and a Conv), so the domain is looked at before the name.
@@ -83,10 +84,11 @@ static oct_status refuse_operator(const oct_import *im, int since)
 static oct_status check_domain(const oct_import *im)
 {
     const char *domain = im->node->domain;
+    int since;
     const bool standard = !*domain || !strcmp(domain, "ai.onnx");
     if (standard && im->model.opset == 0)
         return oct_fail(OCT_ERR_FORMAT, "the model does not say which opset its operators are of");
-    if (standard)
+    if (standard || (is_microsoft(im->node) && row_of(im, im->node, &since)))
         return OCT_OK;
     return oct_fail(OCT_ERR_UNSUPPORTED, "the operator's domain \"%s\" is not supported; only ONNX's own operators are%s", domain,
                     im->model.has_functions ? " (the file's functions must be inlined first)" : "");
@@ -212,7 +214,7 @@ static void want_constants(oct_import *im)
     for (int n = im->model.node_count - 1; n >= 0; n--) {
         const oct_onnx_node *node = &im->model.nodes[n];
         int since;
-        const oct_import_row *row = find_row(node->op, im->model.opset, &since);
+        const oct_import_row *row = row_of(im, node, &since);
         bool wanted = false;
         for (int i = 0; i < node->out_count; i++)
             wanted |= node->out[i] != OCT_NO_SYMBOL && im->symbols[node->out[i]].wanted;
@@ -226,11 +228,13 @@ static void want_constants(oct_import *im)
 
 /* ------------------------------------------------------------------------------------------- constants ---- */
 
-/* A constant of the graph from elements of any integer type, bool (u8) or float. Takes data. */
-static oct_status add_constant(oct_import *im, const char *name, oct_dtype dtype, const oct_shape *shape, void *data, int *value)
+/* A constant of the graph from elements of any integer type, bool (u8) or float. Takes data. int8 and uint8 are quantized numbers, which
+ * stay as they are; bool is an integer like any other. */
+static oct_status add_constant(oct_import *im, const char *name, oct_dtype dtype, bool is_bool, const oct_shape *shape, void *data,
+                               int *value)
 {
     const int64_t elements = oct_shape_elements(shape);
-    if (dtype == OCT_F32 || dtype == OCT_S64)
+    if (dtype == OCT_F32 || dtype == OCT_S64 || dtype == OCT_S8 || (dtype == OCT_U8 && !is_bool))
         return oct_graph_add_value(im->graph, name, dtype, shape, data, value);
     int64_t *wide = oct_alloc((size_t)elements, sizeof *wide);
     for (int64_t i = 0; wide && i < elements; i++)
@@ -247,13 +251,14 @@ oct_status oct_import_add_tensor(oct_import *im, const char *name, const oct_onn
     oct_dtype dtype;
     void *data;
     if (tensor->type != OCT_ONNX_FLOAT && tensor->type != OCT_ONNX_INT64 && tensor->type != OCT_ONNX_INT32 &&
-        tensor->type != OCT_ONNX_BOOL && tensor->type != OCT_ONNX_DOUBLE)
-        return oct_fail(OCT_ERR_UNSUPPORTED, "the constant \"%s\" is of type %s; supported are float, int64, int32, bool", name,
+        tensor->type != OCT_ONNX_BOOL && tensor->type != OCT_ONNX_DOUBLE && tensor->type != OCT_ONNX_INT8 &&
+        tensor->type != OCT_ONNX_UINT8)
+        return oct_fail(OCT_ERR_UNSUPPORTED, "the constant \"%s\" is of type %s; supported are float, int64, int32, int8, uint8, bool", name,
                         oct_onnx_type_name(tensor->type));
     OCT_TRY(oct_onnx_tensor_decode(im->file, tensor, im->folder, &dtype, &data));
     if (tensor->external)
         im->budget += BUDGET_FACTOR * tensor->elements * oct_dtype_size(dtype);
-    return add_constant(im, name, dtype, &tensor->shape, data, value);
+    return add_constant(im, name, dtype, tensor->type == OCT_ONNX_BOOL, &tensor->shape, data, value);
 }
 
 /* The caller's value for an input must be what the file says of it. */
@@ -263,6 +268,8 @@ static oct_status check_given(const oct_import *im, const oct_onnx_info *info, c
     const int64_t want = given->dtype == OCT_F32   ? OCT_ONNX_FLOAT
                          : given->dtype == OCT_S64 ? OCT_ONNX_INT64
                          : given->dtype == OCT_S32 ? OCT_ONNX_INT32
+                         : given->dtype == OCT_U8  ? OCT_ONNX_UINT8
+                         : given->dtype == OCT_S8  ? OCT_ONNX_INT8
                                                    : 0;
     bool fits = given->data && given->shape.rank >= 0 && given->shape.rank <= OCT_MAX_RANK &&
                 oct_onnx_shape_is_sane(&given->shape) && (!info->has_shape || given->shape.rank == info->shape.rank);
@@ -290,7 +297,7 @@ static oct_status ask_for_constant(oct_import *im, const oct_onnx_info *info)
     void *copy = oct_memdup(given->data, bytes);
     if (!copy)
         return oct_fail_memory(bytes);
-    return add_constant(im, name, given->dtype, &given->shape, copy, &im->symbols[info->symbol].value);
+    return add_constant(im, name, given->dtype, false, &given->shape, copy, &im->symbols[info->symbol].value);
 }
 
 /* --------------------------------------------------------------------------------------- graph inputs ---- */
@@ -323,13 +330,16 @@ static oct_status add_input(oct_import *im, const oct_onnx_info *info)
     if (strcmp(info->kind, "tensor") != 0)
         return oct_fail(OCT_ERR_UNSUPPORTED, "input \"%s\" is of kind %s; only tensors are supported", name,
                         *info->kind ? info->kind : "unknown");
-    if (info->type != OCT_ONNX_FLOAT)
-        return oct_fail(OCT_ERR_UNSUPPORTED, "input \"%s\" is of type %s; only float is supported%s", name,
+    if (info->type != OCT_ONNX_FLOAT && info->type != OCT_ONNX_UINT8)
+        return oct_fail(OCT_ERR_UNSUPPORTED, "input \"%s\" is of type %s; only float and uint8 are supported%s", name,
                         oct_onnx_type_name(info->type),
                         im->symbols[info->symbol].wanted ? ", unless its value is given as a constant" : "");
     OCT_TRY(input_shape(im, info, &shape));
-    OCT_TRY(oct_graph_add_value(im->graph, name, OCT_F32, &shape, NULL, &value));
+    const bool bytes = info->type == OCT_ONNX_UINT8;
+    OCT_TRY(oct_graph_add_value(im->graph, name, bytes ? OCT_U8 : OCT_F32, &shape, NULL, &value));
     im->symbols[info->symbol].value = value;
+    if (bytes)
+        OCT_TRY(oct_import_free_input(im, value));
     return oct_graph_add_input(im->graph, value);
 }
 
@@ -371,6 +381,29 @@ static oct_status resolve(oct_import *im, int number, int *value)
                     symbol_name(im, number));
 }
 
+/* int8 and uint8 are numbers to those operators only that know their scale, or that look at no number. */
+static oct_status check_bytes(const oct_import *im, int i)
+{
+    const oct_dtype dtype = oct_import_dtype(im, im->in[i]);
+    const oct_import_symbol *symbol = &im->symbols[im->node->in[i]];
+    if ((im->row->flags & OCT_ROW_BYTES) || (dtype != OCT_U8 && dtype != OCT_S8 && !symbol->is_dynamic))
+        return OCT_OK;
+    return oct_fail(OCT_ERR_UNSUPPORTED, "input %d (\"%s\") is of type %s; of 8-bit integers octet takes those that are quantized floats, and "
+                    "computes with them between DequantizeLinear and QuantizeLinear", i, symbol_name(im, im->node->in[i]),
+                    dtype == OCT_S8 || symbol->is_signed ? "int8" : "uint8");
+}
+
+/* Operators that move bytes hand their meaning on. */
+static void hand_on_meaning(oct_import *im)
+{
+    const int x = im->node->in_count > 0 ? im->node->in[0] : OCT_NO_SYMBOL;
+    for (int i = 0; x != OCT_NO_SYMBOL && (im->row->flags & OCT_ROW_BYTES) && i < im->node->out_count; i++)
+        if (im->node->out[i] != OCT_NO_SYMBOL) {
+            im->symbols[im->node->out[i]].is_signed = im->symbols[x].is_signed;
+            im->symbols[im->node->out[i]].is_dynamic = im->symbols[x].is_dynamic;
+        }
+}
+
 /* The node's operands as graph values, with the demands of its row: constants where constants must be. */
 static oct_status resolve_inputs(oct_import *im)
 {
@@ -388,8 +421,9 @@ static oct_status resolve_inputs(oct_import *im)
             continue;
         OCT_TRY(resolve(im, im->node->in[i], &im->in[i]));
         if (im->symbols[im->node->in[i]].is_double && !(im->row->flags & OCT_ROW_DOUBLE))
-            return oct_fail(OCT_ERR_UNSUPPORTED, "the constant \"%s\" is of type double; supported are float, int64, int32, bool",
+            return oct_fail(OCT_ERR_UNSUPPORTED, "the constant \"%s\" is of type double; supported are float, int64, int32, int8, uint8, bool",
                             symbol_name(im, im->node->in[i]));
+        OCT_TRY(check_bytes(im, i));
         if (i < 32 && (im->row->constants >> i & 1) && !oct_import_is_constant(im, im->in[i]))
             return oct_fail(OCT_ERR_UNSUPPORTED,
                             "input %d (\"%s\") must be a constant: an initializer, or computed from constants only", i,
@@ -420,7 +454,7 @@ static oct_status lower_node(oct_import *im)
 {
     int since;
     OCT_TRY(check_domain(im));
-    im->row = find_row(im->node->op, im->model.opset, &since);
+    im->row = row_of(im, im->node, &since);
     if (!im->row)
         return refuse_operator(im, since);
     OCT_TRY(check_attributes(im));
@@ -428,6 +462,7 @@ static oct_status lower_node(oct_import *im)
     OCT_TRY(resolve_inputs(im));
     /* Values from here on are this node's own. */
     const int first_new = im->graph->value_count;
+    hand_on_meaning(im);
     OCT_TRY(im->row->lower(im));
     for (int i = 0; i < im->node->out_count; i++)
         if (oct_import_output_used(im, i) && im->symbols[im->node->out[i]].value == OCT_NONE)
@@ -468,9 +503,15 @@ static oct_status add_output(oct_import *im, const oct_onnx_info *info)
     int value;
     OCT_TRY(resolve(im, info->symbol, &value));
     const oct_value *v = &im->graph->values[value];
-    if (v->dtype != OCT_F32 || (info->type != OCT_ONNX_FLOAT && info->type != 0))
-        return oct_fail(OCT_ERR_UNSUPPORTED, "output \"%s\" is of type %s; only float is supported", name,
-                        oct_onnx_type_name(info->type == OCT_ONNX_FLOAT ? OCT_ONNX_INT64 : info->type));
+    const oct_import_symbol *symbol = &im->symbols[info->symbol];
+    const int64_t type = v->dtype == OCT_F32 && !symbol->is_dynamic             ? OCT_ONNX_FLOAT
+                         : v->dtype == OCT_S8 || symbol->is_signed              ? OCT_ONNX_INT8
+                         : v->dtype == OCT_U8 || symbol->is_dynamic             ? OCT_ONNX_UINT8
+                                                                                : OCT_ONNX_INT64;
+    if ((type != OCT_ONNX_FLOAT && type != OCT_ONNX_UINT8) || symbol->is_dynamic || (info->type != type && info->type != 0))
+        return oct_fail(OCT_ERR_UNSUPPORTED, "output \"%s\" is of type %s; only float and uint8 are supported%s", name,
+                        oct_onnx_type_name(info->type == OCT_ONNX_FLOAT ? type : info->type),
+                        symbol->is_dynamic ? ", and no bytes whose scale is found at run time" : "");
     if (v->producer < 0 || strcmp(v->name, name) != 0 || is_output_already(im->graph, value)) {
         oct_attrs attrs = {.reshape = {.rank = v->shape.rank}};
         for (int i = 0; i < v->shape.rank; i++) {
@@ -536,6 +577,7 @@ static oct_status import_model(oct_import *im)
     OCT_TRY(oct_graph_create(&im->graph));
     OCT_TRY(add_inputs(im));
     OCT_TRY(lower_nodes(im));
+    OCT_TRY(oct_import_settle_grids(im));
     return add_outputs(im);
 }
 
@@ -555,6 +597,8 @@ oct_status oct_import_onnx_memory(const char *name, const char *folder, const vo
         oct_graph_free(im.graph);
     oct_free(im.symbols);
     oct_free(im.in);
+    oct_free(im.grids);
+    oct_free(im.free_inputs);
     oct_onnx_model_free(&im.model);
     return status;
 }

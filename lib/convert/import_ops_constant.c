@@ -5,6 +5,7 @@
 
 #include "import_context.h"
 #include "import_fold.h"
+#include "import_quantized.h"
 #include "memory.h"
 
 /* The node's only output is a constant; the data are copied. */
@@ -218,6 +219,20 @@ oct_status oct_import_to_float(oct_import *im, const char *suffix, int x, int *o
     return oct_import_dtype(im, x) == OCT_F32 ? OCT_OK : cast_constant(im, suffix, x, OCT_ONNX_FLOAT, out);
 }
 
+/* The bytes as the numbers they are: a picture that goes into the network as it came. */
+static oct_status cast_bytes(oct_import *im, int64_t to)
+{
+    const oct_import_scale plain = {0};
+    int y;
+    if (to != OCT_ONNX_FLOAT)
+        return oct_fail(OCT_ERR_UNSUPPORTED, "a cast of 8-bit integers to %s; to float is supported", oct_onnx_type_name(to));
+    OCT_TRY(oct_import_dequantize(im, "", 0, &plain, 0, &y));
+    oct_import_set_output(im, 0, y);
+    if (im->node->out[0] != OCT_NO_SYMBOL)
+        im->symbols[im->node->out[0]].is_signed = false;
+    return OCT_OK;
+}
+
 /* Of a computed value only the cast to the type it has, float, which is nothing. Of constants all that shape arithmetic needs. */
 static oct_status lower_cast(oct_import *im)
 {
@@ -228,6 +243,10 @@ static oct_status lower_cast(oct_import *im)
         return oct_fail(OCT_ERR_UNSUPPORTED,
                         "a cast to %s is not supported; to float, and of constants to int64, int32 or bool, is",
                         oct_onnx_type_name(to));
+    if (oct_import_dtype(im, y) == OCT_U8 || oct_import_dtype(im, y) == OCT_S8)
+        return cast_bytes(im, to);
+    if (im->node->in[0] != OCT_NO_SYMBOL && im->symbols[im->node->in[0]].is_dynamic)
+        return oct_fail(OCT_ERR_UNSUPPORTED, "a cast of bytes whose scale is found at run time");
     if (!oct_import_is_constant(im, y) && to != OCT_ONNX_FLOAT)
         return oct_fail(OCT_ERR_UNSUPPORTED, "a cast of computed floats to %s; at run time octet computes floats only",
                         oct_onnx_type_name(to));
@@ -292,8 +311,8 @@ static const oct_import_row rows[] = {
     {"Size", 1, 1, 1, 1, 0, 0, "", lower_size, 0, OCT_ROW_SHAPE_ONLY},
     {"Range", 11, 3, 3, 1, 7, 0, "", lower_range, 0, 0},
     /* Opset 6 named the type by number; 19 added saturate, which concerns 8-bit floats only. */
-    {"Cast", 6, 1, 1, 1, 0, 0, "to:i", lower_cast, 0, OCT_ROW_DOUBLE},
-    {"Cast", 19, 1, 1, 1, 0, 0, "to:i saturate:i", lower_cast, 0, OCT_ROW_DOUBLE},
+    {"Cast", 6, 1, 1, 1, 0, 0, "to:i", lower_cast, 0, OCT_ROW_DOUBLE | OCT_ROW_BYTES},
+    {"Cast", 19, 1, 1, 1, 0, 0, "to:i saturate:i", lower_cast, 0, OCT_ROW_DOUBLE | OCT_ROW_BYTES},
     {"Equal", 7, 2, 2, 1, 3, 0, "", lower_equal, 0, 0},
     {"Where", 9, 3, 3, 1, 7, 0, "", lower_where, 0, 0},
     {"Floor", 6, 1, 1, 1, 1, 0, "", lower_rounding, ROUND_DOWN, 0},

@@ -495,29 +495,29 @@ static oct_status lower_expand(oct_import *im)
 
 static const oct_import_row rows[] = {
     /* operator, since; inputs min, max; outputs; constants, preferred (bits); attributes; handler, variant, flags */
-    {"Identity", 1, 1, 1, 1, 0, 0, "", lower_identity, 0, 0},
+    {"Identity", 1, 1, 1, 1, 0, 0, "", lower_identity, 0, OCT_ROW_BYTES},
     /* Opset 12 made ratio an input and added training_mode. */
     {"Dropout", 7, 1, 1, 2, 0, 0, "ratio:f", lower_dropout, 0, 0},
     {"Dropout", 12, 1, 3, 2, 4, 2, "seed:i", lower_dropout, 0, 0},
     /* The shape is an input since opset 5; 14 added allowzero. */
-    {"Reshape", 5, 2, 2, 1, 2, 0, "", lower_reshape, 0, 0},
-    {"Reshape", 14, 2, 2, 1, 2, 0, "allowzero:i", lower_reshape, 0, 0},
-    {"Flatten", 1, 1, 1, 1, 0, 0, "axis:i", lower_flatten, 0, 0},
+    {"Reshape", 5, 2, 2, 1, 2, 0, "", lower_reshape, 0, OCT_ROW_BYTES},
+    {"Reshape", 14, 2, 2, 1, 2, 0, "allowzero:i", lower_reshape, 0, OCT_ROW_BYTES},
+    {"Flatten", 1, 1, 1, 1, 0, 0, "axis:i", lower_flatten, 0, OCT_ROW_BYTES},
     /* Axes: an attribute, since opset 13 an input. */
-    {"Squeeze", 1, 1, 1, 1, 0, 0, "axes:I", lower_squeeze, 0, 0},
-    {"Squeeze", 13, 1, 2, 1, 2, 0, "", lower_squeeze, 0, 0},
-    {"Unsqueeze", 1, 1, 1, 1, 0, 0, "axes:I", lower_unsqueeze, 0, 0},
-    {"Unsqueeze", 13, 2, 2, 1, 2, 0, "", lower_unsqueeze, 0, 0},
-    {"Transpose", 1, 1, 1, 1, 0, 0, "perm:I", lower_transpose, 0, 0},
-    {"Concat", 4, 1, -1, 1, 0, 0, "axis:i", lower_concat, 0, 0},
+    {"Squeeze", 1, 1, 1, 1, 0, 0, "axes:I", lower_squeeze, 0, OCT_ROW_BYTES},
+    {"Squeeze", 13, 1, 2, 1, 2, 0, "", lower_squeeze, 0, OCT_ROW_BYTES},
+    {"Unsqueeze", 1, 1, 1, 1, 0, 0, "axes:I", lower_unsqueeze, 0, OCT_ROW_BYTES},
+    {"Unsqueeze", 13, 2, 2, 1, 2, 0, "", lower_unsqueeze, 0, OCT_ROW_BYTES},
+    {"Transpose", 1, 1, 1, 1, 0, 0, "perm:I", lower_transpose, 0, OCT_ROW_BYTES},
+    {"Concat", 4, 1, -1, 1, 0, 0, "axis:i", lower_concat, 0, OCT_ROW_BYTES},
     /* Opset 10 turned the attributes into inputs and added steps. */
-    {"Slice", 1, 1, 1, 1, 0, 0, "starts:I ends:I axes:I", lower_slice, 0, 0},
-    {"Slice", 10, 3, 5, 1, 30, 0, "", lower_slice, 0, 0},
+    {"Slice", 1, 1, 1, 1, 0, 0, "starts:I ends:I axes:I", lower_slice, 0, OCT_ROW_BYTES},
+    {"Slice", 10, 3, 5, 1, 30, 0, "", lower_slice, 0, OCT_ROW_BYTES},
     /* Opset 13 made the lengths an input, 18 added num_outputs. */
-    {"Split", 2, 1, 1, -1, 0, 0, "axis:i split:I", lower_split, 0, 0},
-    {"Split", 13, 1, 2, -1, 2, 0, "axis:i", lower_split, 0, 0},
-    {"Split", 18, 1, 2, -1, 2, 0, "axis:i num_outputs:i", lower_split, 0, 0},
-    {"Gather", 1, 2, 2, 1, 2, 0, "axis:i", lower_gather, 0, 0},
+    {"Split", 2, 1, 1, -1, 0, 0, "axis:i split:I", lower_split, 0, OCT_ROW_BYTES},
+    {"Split", 13, 1, 2, -1, 2, 0, "axis:i", lower_split, 0, OCT_ROW_BYTES},
+    {"Split", 18, 1, 2, -1, 2, 0, "axis:i num_outputs:i", lower_split, 0, OCT_ROW_BYTES},
+    {"Gather", 1, 2, 2, 1, 2, 0, "axis:i", lower_gather, 0, OCT_ROW_BYTES},
     /* Opset 11 turned pads and value into inputs, 18 added axes, 19 the mode wrap. */
     {"Pad", 2, 1, 1, 1, 0, 0, "mode:s pads:I value:f", lower_pad, 0, 0},
     {"Pad", 11, 2, 3, 1, 6, 0, "mode:s", lower_pad, 0, 0},

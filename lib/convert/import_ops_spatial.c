@@ -476,8 +476,8 @@ static const oct_import_row rows[] = {
     /* Unchanged from opset 1 to 21 but for the types it allows. */
     {"Conv", 1, 2, 3, 1, 6, 0, WINDOW " dilations:I group:i", lower_conv, 0, 0},
     /* Opset 8 added the output Indices, 10 dilations and ceil_mode. */
-    {"MaxPool", 1, 1, 1, 2, 0, 0, WINDOW " storage_order:i", lower_pool, OCT_OP_MAX_POOL, 0},
-    {"MaxPool", 10, 1, 1, 2, 0, 0, WINDOW " dilations:I ceil_mode:i storage_order:i", lower_pool, OCT_OP_MAX_POOL, 0},
+    {"MaxPool", 1, 1, 1, 2, 0, 0, WINDOW " storage_order:i", lower_pool, OCT_OP_MAX_POOL, OCT_ROW_BYTES},
+    {"MaxPool", 10, 1, 1, 2, 0, 0, WINDOW " dilations:I ceil_mode:i storage_order:i", lower_pool, OCT_OP_MAX_POOL, OCT_ROW_BYTES},
     /* Opset 7 added count_include_pad, 10 ceil_mode, 19 dilations. */
     {"AveragePool", 7, 1, 1, 1, 0, 0, WINDOW " count_include_pad:i", lower_pool, OCT_OP_AVERAGE_POOL, 0},
     {"AveragePool", 10, 1, 1, 1, 0, 0, WINDOW " count_include_pad:i ceil_mode:i", lower_pool, OCT_OP_AVERAGE_POOL, 0},

@@ -1,7 +1,7 @@
 /* optimize.c - runs the passes over a copy of the graph until nothing changes, and puts the copy in its place.
  *
  * First everything that makes the graph smaller or shows its structure (phase 1), to its end; then what presses several nodes
- * into one (phase 2). Each pass keeps the network's outputs, up to rounding; every pass alone is correct, and none relies on
+ * into one (phase 2), and last what a quantized file says about bytes is made of the nodes (phase 3). Each pass keeps the network's outputs, up to rounding; every pass alone is correct, and none relies on
  * another one having run.
  */
 #include "optimize.h"
@@ -32,6 +32,10 @@ static const pass passes[] = {
     {2, "affine-to-depthwise", "a multiplication per channel becomes a 1x1 depthwise convolution", oct_pass_affine_to_depthwise},
     {2, "fuse-residual", "additions done by the convolution or dense layer before them", oct_pass_fuse_residual},
     {2, "fuse-activation", "clamps and other functions done by the node before them", oct_pass_fuse_activation},
+    {3, "sink-dequantize", "bytes moved as bytes, before they become floats", oct_pass_sink_dequantize},
+    {3, "hoist-quantize", "floats quantized before they are moved", oct_pass_hoist_quantize},
+    {3, "merge-quantize", "a dequantize and a quantize are one change of scale, or nothing", oct_pass_merge_quantize},
+    {3, "int8-nodes", "what a file dequantizes, computes and quantizes again is computed with bytes", oct_pass_int8_nodes},
 };
 #define PASS_COUNT ((int)(sizeof passes / sizeof passes[0]))
 _Static_assert(PASS_COUNT <= OCT_MAX_PASSES, "the report has no room for all passes");
@@ -51,10 +55,10 @@ static oct_status run_pass(oct_graph *graph, const pass *p, int *changes)
     return status == OCT_OK ? OCT_OK : oct_fail_in(status, "after %s", p->name);
 }
 
-/* Phase 2 repeats phase 1's passes too: what it does may give them new work. */
+/* Each phase repeats the earlier ones' passes too: what it does may give them new work. */
 static oct_status run_phases(oct_graph *graph, oct_optimize_report *report)
 {
-    for (int phase = 1; phase <= 2; phase++) {
+    for (int phase = 1; phase <= 3; phase++) {
         bool again = true;
         for (int round = 0; again && round < MAX_ROUNDS; round++) {
             again = false;

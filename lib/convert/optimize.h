@@ -21,6 +21,8 @@ oct_pass_fn oct_pass_move_transposes;
 oct_pass_fn oct_pass_fold_batchnorm, oct_pass_affine_to_depthwise;
 /* optimize_fuse.c */
 oct_pass_fn oct_pass_merge_pads, oct_pass_fuse_residual, oct_pass_fuse_activation;
+/* optimize_qdq.c */
+oct_pass_fn oct_pass_sink_dequantize, oct_pass_hoist_quantize, oct_pass_merge_quantize, oct_pass_int8_nodes;
 
 /* Whether the transpose `p`, put before node n's input 0, could be computed into n at no cost: a reduction that keeps the
  * order of the remaining axes, or a flattening whose only readers are dense layers. */

@@ -109,6 +109,24 @@ static bool takes_affine(const oct_node *weighted)
     return weighted->act.fn == OCT_FN_NONE && oct_node_input(weighted, OCT_IN_RESIDUAL) < 0;
 }
 
+static void drop_grid(oct_value *weights)
+{
+    oct_free(weights->channel_scale);
+    weights->channel_scale = NULL;
+}
+
+/* Weights that are multiples of a scale (graph.h) stay such ones, of another scale, as long as it is a normal number. */
+static void scale_grid(oct_value *weights, const affine *a)
+{
+    bool good = true;
+    for (int64_t o = 0; weights->channel_scale && o < weights->shape.dims[0]; o++) {
+        weights->channel_scale[o] *= fabsf(affine_scale(a, o));
+        good &= isnormal(weights->channel_scale[o]);
+    }
+    if (!good)
+        drop_grid(weights);
+}
+
 /* The affine node `behind` goes into the conv or dense n that only it reads. */
 static oct_status fold_behind(oct_graph *graph, int n, int behind, const affine *a, bool *done)
 {
@@ -117,6 +135,7 @@ static oct_status fold_behind(oct_graph *graph, int n, int behind, const affine 
     OCT_TRY(oct_own_bias(graph, n, &bias));
     const oct_shape *shape = &graph->values[graph->nodes[n].in[OCT_IN_W]].shape;
     const int64_t per_output = oct_shape_product(shape, 1, shape->rank);
+    scale_grid(&graph->values[graph->nodes[n].in[OCT_IN_W]], a);
     for (int64_t o = 0; o < shape->dims[0]; o++) {
         const float s = affine_scale(a, o), t = affine_offset(a, o);
         for (int64_t i = 0; i < per_output; i++)
@@ -138,6 +157,10 @@ static oct_status fold_before(oct_graph *graph, int n, const affine *a)
     const oct_node *node = &graph->nodes[n];
     const oct_shape *shape = &graph->values[node->in[OCT_IN_W]].shape;
     const int64_t inputs = shape->dims[shape->rank - 1], per_output = oct_shape_product(shape, 1, shape->rank);
+    if (a->count == 1)
+        scale_grid(&graph->values[node->in[OCT_IN_W]], a);
+    else
+        drop_grid(&graph->values[node->in[OCT_IN_W]]);
     const int64_t outputs = shape->dims[0], groups = node->op == OCT_OP_CONV ? node->attrs.conv.groups : 1;
     for (int64_t o = 0; o < outputs; o++) {
         const int64_t first = o / (outputs / groups) * inputs;   /* the group's first input channel */

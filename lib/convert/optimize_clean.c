@@ -135,6 +135,8 @@ oct_status oct_pass_drop_identities(oct_graph *graph, int *changes)
             node->act = (oct_function){0};
             ++*changes;
         }
+        if (node->in_count > 0 && !oct_same_numbers(graph, node->in[0], node->out[0]))
+            continue;
         if (reduces_nothing(graph, node)) {
             become_reshape(graph, node);
             ++*changes;
@@ -188,7 +190,8 @@ oct_status oct_pass_merge_equal_nodes(oct_graph *graph, int *changes)
     for (int n = 0; n < graph->node_count; n++)
         for (int m = 0; m < n; m++) {
             bool done = false;
-            if (graph->nodes[n].op == OCT_OP_NONE || !equal_nodes(&graph->nodes[m], &graph->nodes[n]))
+            if (graph->nodes[n].op == OCT_OP_NONE || !equal_nodes(&graph->nodes[m], &graph->nodes[n]) ||
+                !oct_same_numbers(graph, graph->nodes[n].out[0], graph->nodes[m].out[0]))
                 continue;
             oct_replace_value(graph, graph->nodes[n].out[0], graph->nodes[m].out[0], &done);
             if (done)

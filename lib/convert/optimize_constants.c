@@ -22,7 +22,8 @@
 static bool can_fold(const oct_graph *graph, const oct_node *node)
 {
     size_t bytes = 0;
-    if (node->op == OCT_OP_NONE || node->in_count > MAX_INPUTS || oct_is_graph_output(graph, node->out[0]))
+    if (node->op == OCT_OP_NONE || node->in_count > MAX_INPUTS || oct_is_graph_output(graph, node->out[0]) ||
+        graph->values[node->out[0]].dtype != OCT_F32)
         return false;
     for (int i = 0; i < node->in_count; i++) {
         if (node->in[i] < 0)

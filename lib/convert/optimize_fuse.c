@@ -112,7 +112,8 @@ static oct_status fuse_addition(oct_graph *graph, int add, int *changes, bool *u
 {
     const oct_node *node = &graph->nodes[add];
     const int a = node->in[0], b = node->in[1];
-    if (!oct_shape_equal(&graph->values[a].shape, &graph->values[b].shape) || graph->values[a].data || graph->values[b].data)
+    if (!oct_shape_equal(&graph->values[a].shape, &graph->values[b].shape) || graph->values[a].data || graph->values[b].data ||
+        graph->values[a].dtype != OCT_F32)   /* bytes have been rounded before the addition */
         return OCT_OK;
     const int na = graph->values[a].producer, nb = graph->values[b].producer;
     /* The later of two candidates first: what it adds has then been computed already. */

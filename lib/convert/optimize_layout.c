@@ -8,7 +8,7 @@
  *
  * A group is a largest connected set of nodes that work in any layout (element functions, concat, pad, ...) on tensors of one
  * rank. Converting it by a permutation p means: each of its values v is replaced by v~ with v = transpose(v~, p). Transposes
- * by p on the way in and by p^-1 on the way out vanish; every other border gets one. Both are weighed in elements moved, those
+ * by p on the way in and by p^-1 on the way out vanish; every other border gets one. Both are weighed in bytes moved, those
  * at the network's inputs and outputs at half weight, so that what remains drifts to the edge. A group is converted only if
  * that saves something, or moves all its transposes from its entries to its exits at no cost; nothing moves the other way for
  * free, so the pass comes to an end.
@@ -42,6 +42,8 @@ static bool any_layout(const oct_graph *graph, const oct_node *node)
     switch (node->op) {
     case OCT_OP_UNARY:
     case OCT_OP_BINARY:
+    case OCT_OP_QUANTIZE:
+    case OCT_OP_DEQUANTIZE:
     case OCT_OP_CONCAT:
     case OCT_OP_PAD:
     case OCT_OP_SLICE:
@@ -78,10 +80,10 @@ static void form_groups(groups *g)
 
 /* --------------------------------------------------------------------------------------------- weighing ---- */
 
-/* Elements that a transpose of x by p moves, doubled so that the half weight of the edge is a whole number. */
-static int64_t weigh(const oct_shape *x, const oct_perm *p, bool at_edge)
+/* Bytes that a transpose of x by p moves, doubled so that the half weight of the edge is a whole number. */
+static int64_t weigh(const oct_shape *x, oct_dtype dtype, const oct_perm *p, bool at_edge)
 {
-    return oct_perm_moves_nothing(p, x) ? 0 : oct_shape_elements(x) * (at_edge ? 1 : 2);
+    return oct_perm_moves_nothing(p, x) ? 0 : oct_shape_elements(x) * (int64_t)oct_dtype_size(dtype) * (at_edge ? 1 : 2);
 }
 
 /* Do all readers of the value lie in this group? */
@@ -120,21 +122,22 @@ static oct_perm from_source(const groups *g, int group, int x, const oct_perm *q
 static int64_t saved_at_entry(const groups *g, int group, int value, const oct_perm *p)
 {
     const oct_graph *graph = g->graph;
+    const oct_dtype dtype = graph->values[value].dtype;
     const oct_perm back = oct_perm_inverse(p);
     const oct_shape shape = widened(&graph->values[value].shape, p->rank);
     const oct_node *transpose = oct_producer_of(graph, value, OCT_OP_TRANSPOSE);
     if (oct_value_is_constant(&graph->values[value]))
         return 0;
     if (!transpose || rank_of(graph, value) != p->rank)
-        return -weigh(&shape, &back, oct_is_graph_input(graph, value));
+        return -weigh(&shape, dtype, &back, oct_is_graph_input(graph, value));
     const int x = transpose->in[0];
     const bool at_edge = oct_is_graph_input(graph, x);
     const oct_perm q = oct_perm_of(graph, transpose), both = from_source(g, group, x, &q, p);
     const oct_shape twin = oct_perm_shape(&back, &shape);
     const oct_perm undo = oct_perm_inverse(&both);
     const oct_shape source = oct_perm_shape(&undo, &twin);
-    const int64_t now = read_only_by(g, value, group) ? weigh(&graph->values[x].shape, &q, at_edge) : 0;
-    return now - weigh(&source, &both, at_edge);
+    const int64_t now = read_only_by(g, value, group) ? weigh(&graph->values[x].shape, dtype, &q, at_edge) : 0;
+    return now - weigh(&source, dtype, &both, at_edge);
 }
 
 /* A transpose that feeds a network output and nothing else stands at the edge. */
@@ -147,6 +150,7 @@ static bool only_output_reads(const oct_graph *graph, int value)
 static int64_t saved_at_exit(const groups *g, int group, int value, const oct_perm *p)
 {
     const oct_graph *graph = g->graph;
+    const oct_dtype dtype = graph->values[value].dtype;
     const oct_perm back = oct_perm_inverse(p);
     const oct_shape twin = oct_perm_shape(&back, &graph->values[value].shape);
     const bool is_output = oct_is_graph_output(graph, value);
@@ -165,12 +169,12 @@ static int64_t saved_at_exit(const groups *g, int group, int value, const oct_pe
         if (node->op == OCT_OP_TRANSPOSE) {
             const bool at_edge = only_output_reads(graph, node->out[0]);
             const oct_perm r = oct_perm_of(graph, node), both = oct_perm_then(p, &r);
-            saved += weigh(&graph->values[value].shape, &r, at_edge) - weigh(&twin, &both, at_edge);
+            saved += weigh(&graph->values[value].shape, dtype, &r, at_edge) - weigh(&twin, dtype, &both, at_edge);
         } else {
             plain_reader = true;
         }
     }
-    return plain_reader || is_output ? saved - weigh(&twin, p, !plain_reader) : saved;
+    return plain_reader || is_output ? saved - weigh(&twin, dtype, p, !plain_reader) : saved;
 }
 
 /* What converting a group by some permutation would save. */
@@ -218,11 +222,16 @@ static verdict judge(groups *g, int group, const oct_perm *p)
 static oct_status convert_constant(oct_graph *graph, int value, const oct_perm *back, int *twin)
 {
     const oct_shape shape = widened(&graph->values[value].shape, back->rank), to = oct_perm_shape(back, &shape);
-    float *data = oct_alloc((size_t)oct_shape_elements(&shape), sizeof *data);
+    const oct_value old = graph->values[value];
+    const size_t size = oct_dtype_size(old.dtype);
+    void *data = oct_alloc((size_t)oct_shape_elements(&shape), size);
     if (!data)
-        return oct_fail_memory((size_t)oct_shape_elements(&shape) * sizeof *data);
-    oct_perm_apply(back, &shape, graph->values[value].data, data);
-    return oct_graph_add_value(graph, graph->values[value].name, OCT_F32, &to, data, twin);
+        return oct_fail_memory((size_t)oct_shape_elements(&shape) * size);
+    oct_perm_apply(back, &shape, size, old.data, data);
+    OCT_TRY(oct_graph_add_value(graph, old.name, old.dtype, &to, data, twin));
+    graph->values[*twin].scale = old.scale;
+    graph->values[*twin].zero_point = old.zero_point;
+    return OCT_OK;
 }
 
 /* What stands for an outside value inside the converted group: transpose(value, p^-1), or what a transpose by p came from. */

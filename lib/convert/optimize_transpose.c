@@ -264,7 +264,7 @@ static oct_status permute_columns(oct_graph *graph, int dense, const oct_perm *p
         return oct_fail_memory((size_t)shape->dims[1] * sizeof *row);
     for (int64_t r = 0; r < shape->dims[0]; r++) {
         memcpy(row, w + r * shape->dims[1], (size_t)shape->dims[1] * sizeof *row);
-        oct_perm_apply(&back, &tail, row, w + r * shape->dims[1]);
+        oct_perm_apply(&back, &tail, sizeof *row, row, w + r * shape->dims[1]);
     }
     oct_free(row);
     return OCT_OK;

@@ -37,6 +37,12 @@ oct_node *oct_producer_of(const oct_graph *graph, int value, oct_op op)
     return n >= 0 && graph->nodes[n].op == op ? &graph->nodes[n] : NULL;
 }
 
+bool oct_same_numbers(const oct_graph *graph, int a, int b)
+{
+    const oct_value *x = &graph->values[a], *y = &graph->values[b];
+    return x->dtype == y->dtype && (x->dtype != OCT_U8 || (x->scale == y->scale && x->zero_point == y->zero_point));
+}
+
 int oct_node_input(const oct_node *node, int i) { return i < node->in_count ? node->in[i] : OCT_NONE; }
 
 /* New places are left out (OCT_NONE), which every operator that has room for them allows. */
@@ -90,10 +96,18 @@ oct_status oct_own_constant(oct_graph *graph, int n, int i, float **data)
     }
     /* The name and shape live in an array that grows when the copy is added. */
     const oct_shape shape = value->shape;
+    float *scales = NULL;
     char name[256];
     snprintf(name, sizeof name, "%s", value->name);
     int copy;
-    OCT_TRY(oct_graph_add_constant(graph, name, OCT_F32, &shape, value->data, &copy));
+    if (value->channel_scale && !(scales = oct_memdup(value->channel_scale, (size_t)shape.dims[0] * sizeof *scales)))
+        return oct_fail_memory((size_t)shape.dims[0] * sizeof *scales);
+    const oct_status status = oct_graph_add_constant(graph, name, OCT_F32, &shape, value->data, &copy);
+    if (status != OCT_OK) {
+        oct_free(scales);
+        return status;
+    }
+    graph->values[copy].channel_scale = scales;
     graph->nodes[n].in[i] = copy;
     *data = graph->values[copy].data;
     return OCT_OK;
@@ -219,7 +233,7 @@ oct_attrs oct_perm_attrs(const oct_perm *p)
 }
 
 /* Walks the output in order like an odometer; step[i] is how far the input moves when output index i advances by one. */
-void oct_perm_apply(const oct_perm *p, const oct_shape *shape, const void *in, void *out)
+void oct_perm_apply(const oct_perm *p, const oct_shape *shape, size_t size, const void *in, void *out)
 {
     const oct_shape to = oct_perm_shape(p, shape);
     const int64_t count = oct_shape_elements(shape);
@@ -227,7 +241,7 @@ void oct_perm_apply(const oct_perm *p, const oct_shape *shape, const void *in, v
     for (int i = 0; i < p->rank; i++)
         step[i] = oct_shape_product(shape, p->axis[i] + 1, shape->rank);
     for (int64_t e = 0; e < count; e++) {
-        memcpy((char *)out + e * 4, (const char *)in + from * 4, 4);
+        memcpy((char *)out + (size_t)e * size, (const char *)in + (size_t)from * size, size);
         for (int i = p->rank - 1; i >= 0; i--) {
             from += step[i];
             if (++at[i] < to.dims[i])

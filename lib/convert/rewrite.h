@@ -11,6 +11,8 @@ bool oct_is_graph_output(const oct_graph *graph, int value);
 const float *oct_f32_constant(const oct_graph *graph, int value);
 /* The node that computes `value` if it is an `op`, else NULL. */
 oct_node *oct_producer_of(const oct_graph *graph, int value, oct_op op);
+/* Whether the elements of both values mean the same: two bytes that are equal stand for the same number. */
+bool oct_same_numbers(const oct_graph *graph, int a, int b);
 /* Input i of a node, OCT_NONE where it is left out. */
 int oct_node_input(const oct_node *node, int i);
 /* Conv and dense have room for a bias and a residual in node->in; this makes it. */
@@ -49,8 +51,8 @@ bool oct_perm_is_identity(const oct_perm *p);
 bool oct_perm_moves_nothing(const oct_perm *p, const oct_shape *shape);
 oct_shape oct_perm_shape(const oct_perm *p, const oct_shape *shape);
 oct_attrs oct_perm_attrs(const oct_perm *p);
-/* out = the transpose of `in` (of the given shape), elements of 4 bytes. */
-void oct_perm_apply(const oct_perm *p, const oct_shape *shape, const void *in, void *out);
+/* out = the transpose of `in` (of the given shape), elements of `size` bytes. */
+void oct_perm_apply(const oct_perm *p, const oct_shape *shape, size_t size, const void *in, void *out);
 
 /* Appends transpose(x, p). */
 oct_status oct_add_transpose(oct_graph *graph, int x, const oct_perm *p, int *out);

@@ -44,7 +44,7 @@ static uint32_t attr_words(const oct_node *node)
 static uint64_t data_bytes(const oct_value *value)
 {
     uint64_t bytes = value->data ? oct_align_up(oct_value_bytes(value)) : 0;
-    if (value->channel_scale)
+    if (value->dtype == OCT_S8 && value->channel_scale)
         bytes += oct_align_up((size_t)value->shape.dims[0] * sizeof(float));
     return bytes;
 }
@@ -126,7 +126,7 @@ static void put_value(writer *w, const oct_value *value, uint8_t *record)
         oct_put64(record + OCT_VALUE_DATA, put_data(w, value->data, bytes));
         oct_put64(record + OCT_VALUE_DATA_BYTES, bytes);
     }
-    if (value->channel_scale)
+    if (value->dtype == OCT_S8 && value->channel_scale)
         oct_put64(record + OCT_VALUE_SCALES,
                   put_data(w, value->channel_scale, (size_t)value->shape.dims[0] * sizeof(float)));
 }

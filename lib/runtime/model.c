@@ -155,7 +155,7 @@ static size_t constant_bytes(const oct_graph *graph, const oct_node *node)
             continue;
         const oct_value *value = &graph->values[node->in[i]];
         bytes += value->data ? oct_value_bytes(value) : 0;
-        bytes += value->channel_scale ? (size_t)value->shape.dims[0] * sizeof(float) : 0;
+        bytes += value->dtype == OCT_S8 && value->channel_scale ? (size_t)value->shape.dims[0] * sizeof(float) : 0;
     }
     return bytes;
 }

@@ -46,9 +46,9 @@ static oct_status check_value(const oct_value *value)
         return oct_fail(OCT_ERR_FORMAT, "%s: its scale %g must be positive and normal", value->name, (double)value->scale);
     if (value->dtype == OCT_U8 && (value->zero_point < 0 || value->zero_point > 255))
         return oct_fail(OCT_ERR_FORMAT, "%s: zero point %d outside 0..255", value->name, value->zero_point);
-    if (value->channel_scale && (value->dtype != OCT_S8 || !value->data))
-        return oct_fail(OCT_ERR_FORMAT, "%s: scales per channel belong to constant s8 weights only", value->name);
-    return value->channel_scale ? check_weights(value) : OCT_OK;
+    if (value->channel_scale && ((value->dtype != OCT_S8 && value->dtype != OCT_F32) || !value->data))
+        return oct_fail(OCT_ERR_FORMAT, "%s: scales per channel belong to constant weights only", value->name);
+    return value->dtype == OCT_S8 && value->channel_scale ? check_weights(value) : OCT_OK;
 }
 
 /* NaN parameters would make max and min depend on the order of their operands, and so on the ISA. */
