@@ -485,7 +485,7 @@ static bool make_add(kernel_case *c)
                             .a_mult = 0.61f,
                             .b_mult = 0.47f,
                             .qhi = 255};
-    oct_add_grid_round(&job->a_mult, &job->b_mult);     /* as the runtime does */
+    oct_add_grid_round(&job->a_mult, &job->b_mult);     /* as the quantizer sees to */
     job->a = case_values(c, elem, elements);
     job->b = case_values(c, elem, elements);
     job->out = case_alloc(c, elements * size);

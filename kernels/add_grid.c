@@ -18,7 +18,7 @@ static int greatest_shift(float a, float b)
     return ldexp(sum, shift) <= SUM_MAX ? shift : shift - 1;
 }
 
-/* The greatest shift at which the rounded multipliers are small enough; runs once per session. */
+/* The greatest shift at which the rounded multipliers are small enough. */
 void oct_add_grid_round(float *a_mult, float *b_mult)
 {
     for (int shift = SHIFT_MAX; shift >= SHIFT_MIN; shift--) {
@@ -29,6 +29,19 @@ void oct_add_grid_round(float *a_mult, float *b_mult)
             return;
         }
     }
+}
+
+static bool is_near(float a, float b) { return fabs((double)a - (double)b) <= 0x1p-22 * fabs((double)b); }
+
+/* Runs once per session. */
+void oct_add_grid_snap(float *a_mult, float *b_mult)
+{
+    float a = *a_mult, b = *b_mult;
+    oct_add_grid_round(&a, &b);
+    if (!is_near(a, *a_mult) || !is_near(b, *b_mult))
+        return;
+    *a_mult = a;
+    *b_mult = b;
 }
 
 bool oct_add_grid_find(float a_mult, float b_mult, oct_add_grid *grid)

@@ -8,9 +8,9 @@
  * then nothing is rounded: |a - a_zero| * |A| and the sum of both terms are whole numbers below 255 * 16447 = 4,193,985 < 2^22, and a
  * float holds those. x * 2^shift is then an integer dot product of two words, one vpmaddwd, equal bit for bit to what the formula gives.
  *
- * The price is a rounding of the multipliers, once, when a session is made: each is off by at most 2^-shift / 2, and the greatest shift
- * that fits is taken, so x is off by at most 255 * 2^-shift < 255 / 8223 * (|a_mult| + |b_mult|): 3 % of an output step where the
- * multipliers add up to 1 as a residual addition's do, at the ends of both ranges.
+ * Multipliers come from scales. Whoever chooses the scales can choose them so that their ratios lie on the grid (the quantizer does,
+ * quantize_scales.c); a session only takes off the last bit that the division of two floats may be off by. Other multipliers are not
+ * moved: a sum that computes with scales of somebody else computes with just these, by the formula.
  */
 #ifndef OCT_ADD_GRID_H
 #define OCT_ADD_GRID_H
@@ -25,6 +25,8 @@ typedef struct oct_add_grid {
 
 /* Moves both multipliers to the nearest point of the grid; leaves them alone where there is none (they add up to more than 64, or to 0). */
 void oct_add_grid_round(float *a_mult, float *b_mult);
+/* The same if both are within 2^-22 of their size of that point, else nothing. */
+void oct_add_grid_snap(float *a_mult, float *b_mult);
 /* Whether they are on it, and where. */
 bool oct_add_grid_find(float a_mult, float b_mult, oct_add_grid *grid);
 

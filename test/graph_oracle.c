@@ -224,14 +224,20 @@ static double apply_binary(int fn, double a, double b)
     }
 }
 
-/* A multiplier of a u8 sum: `ratio` of scales in whole multiples of the finest power of two, 2^-22 at the finest, at which both multipliers
- * together are at most 16447 of them; none is coarser than 2^-8. */
-static float sum_mult(float ratio, float other)
+/* The multipliers of a u8 sum: ratios of scales. If both are nearly (to 2^-22 of their size) whole multiples of the finest power of two, 2^-22
+ * at the finest, at which both together are at most 16447 of them, they are just these; none is coarser than 2^-8. */
+static void sum_mults(float *a, float *b)
 {
-    for (double unit = ldexp(1, -22); unit <= ldexp(1, -8); unit *= 2)
-        if (rint((double)ratio / unit) + rint((double)other / unit) <= 16447)
-            return (float)(rint((double)ratio / unit) * unit);
-    return ratio;
+    for (double unit = ldexp(1, -22); unit <= ldexp(1, -8); unit *= 2) {
+        const double na = rint((double)*a / unit) * unit, nb = rint((double)*b / unit) * unit;
+        if ((na + nb) / unit > 16447)
+            continue;
+        if (fabs(na - (double)*a) <= ldexp((double)*a, -22) && fabs(nb - (double)*b) <= ldexp((double)*b, -22)) {
+            *a = (float)na;
+            *b = (float)nb;
+        }
+        return;
+    }
 }
 
 static double binary_element(const evaluation *e, int64_t index)
@@ -246,8 +252,9 @@ static double binary_element(const evaluation *e, int64_t index)
     const double sa = (double)va->scale, sb = (double)vb->scale, so = (double)e->out->scale;
     if (fn == OCT_BINARY_MUL)
         return requantized(e, x * y * (float)(sa * sb / so));
-    const float ratio_a = (float)(sa / so), ratio_b = (float)(sb / so);
-    const float scaled_a = x * sum_mult(ratio_a, ratio_b), scaled_b = y * sum_mult(ratio_b, ratio_a);
+    float ratio_a = (float)(sa / so), ratio_b = (float)(sb / so);
+    sum_mults(&ratio_a, &ratio_b);
+    const float scaled_a = x * ratio_a, scaled_b = y * ratio_b;
     return requantized(e, scaled_a + scaled_b);
 }
 

@@ -31,6 +31,14 @@ static void rounded_multipliers_are_found_and_near(void)
         float again_a = ga, again_b = gb;
         oct_add_grid_round(&again_a, &again_b);
         CHECK(again_a == ga && again_b == gb);
+        /* The last bits go, nothing else. */
+        float near_a = nextafterf(ga, 100), near_b = nextafterf(gb, -100), far_a = ga * 1.00001f;
+        if (fabsf(ga) > 0x1p-20f && fabsf(gb) > 0x1p-20f) {
+            oct_add_grid_snap(&near_a, &near_b);
+            CHECK(near_a == ga && near_b == gb);
+            oct_add_grid_snap(&far_a, &near_b);
+            CHECK(far_a != ga && near_b == gb);
+        }
     }
 }
 

@@ -246,7 +246,7 @@ static const pair_case pair_cases[] = {
     {13, "GlobalAveragePool", "a", "", "quantize mean dequantize"},
     {13, "AveragePool", "a", "kernel_shape=[2,2]", "quantize transpose averagepool transpose dequantize"},
     {13, "MaxPool", "a", "kernel_shape=[2,2]", "quantize transpose maxpool quantize transpose dequantize"},
-    {13, "Transpose", "a", "perm=[0,2,3,1]", "quantize transpose quantize dequantize"},
+    {13, "Transpose", "a", "perm=[0,2,3,1]", "quantize quantize transpose dequantize"},
     {13, "Flatten", "a", "", "quantize reshape quantize dequantize"},
     {13, "Softmax", "a", "axis=1", "quantize dequantize softmax quantize dequantize"},
     {13, "MatMul", "a b", "", NULL},
@@ -379,10 +379,10 @@ static void qlinear_operators(void)
 /* ------------------------------------------------------------------------------------- integer products ---- */
 
 /* y = cast(MatMulInteger(q(x), w)) * (s_x * s_w): with bytes known beforehand an int8 layer that writes floats; with DynamicQuantizeLinear
- * the float product with the same weights. */
+ * one that quantizes its input in every run, 0 to its range included. */
 static void integer_products(void)
 {
-    static const uint8_t w[12] = {0, 255, 130, 128, 7, 250, 90, 128, 128, 60, 201, 30};
+    static const uint8_t w[12] = {1, 255, 130, 128, 7, 250, 90, 128, 128, 60, 201, 30};
     float x[8], *inputs[] = {x};
     for (int dynamic = 0; dynamic < 2; dynamic++) {
         onnx_builder b;
@@ -413,10 +413,11 @@ static void integer_products(void)
                 const double a = (double)x[i / 3 * 4 + k];
                 want += (dynamic ? a : (quantized(a, (double)0.03f, 100, false) - 100) * (double)0.03f) * (w[k * 3 + i % 3] - 128) * (double)0.02f;
             }
-            CHECK_MSG(fabs((double)have[i] - want) < 1e-4, "%d: [%d] %g instead of %g", dynamic, i, (double)have[i], want);
+            /* Dynamic: half a step of a range below 5, times four weights of at most 2.56. */
+            CHECK_MSG(fabs((double)have[i] - want) < (dynamic ? 0.5 * 5 / 255 * 4 * 2.56 : 1e-4), "%d: [%d] %g instead of %g", dynamic, i, (double)have[i], want);
         }
         CHECK(have && elements == 6);
-        CHECK_MSG(graph && (dynamic || test_failed() || net_count(graph, OCT_OP_BINARY) == 0), "%s", graph ? graph_ops(graph) : "");
+        CHECK_MSG(graph && !strcmp(graph_ops(graph), "quantize dense"), "%s", graph ? graph_ops(graph) : "");
         free(have);
         oct_graph_free(graph);
     }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "add_grid.h"
 #include "convert_tools.h"
 #include "harness.h"
 #include "layer_check.h"
@@ -501,8 +502,34 @@ static void wrong_calls(void)
     oct_graph_free(g);
 }
 
+/* Sums of two layers are computed in exact integers: the ratios of their scales lie on the grid, or an ulp beside it. Here the first sum is an
+ * input of the second. */
+static void sums_lie_on_the_grid(void)
+{
+    oct_graph *g = net_create();
+    const int x = net_input(g, 1, 6, 6, 8);
+    const int first = net_binary(g, OCT_BINARY_ADD, net_relu(g, net_conv(g, x, 8, 3, 1, 1, 1)), net_relu(g, net_conv(g, x, 8, 1, 1, 0, 1)));
+    net_output(g, net_relu(g, net_binary(g, OCT_BINARY_ADD, net_relu(g, net_conv(g, first, 8, 3, 1, 1, 1)), first)));
+    int sums = 0;
+    oct_graph *q = quantized(g, -1, 1);
+    for (int n = 0; q && n < q->node_count; n++) {
+        const oct_node *node = &q->nodes[n];
+        oct_add_grid grid;
+        if (node->op != OCT_OP_BINARY || q->values[node->out[0]].dtype != OCT_U8)
+            continue;
+        float a = q->values[node->in[0]].scale / q->values[node->out[0]].scale, b = q->values[node->in[1]].scale / q->values[node->out[0]].scale;
+        oct_add_grid_snap(&a, &b);
+        CHECK_MSG(oct_add_grid_find(a, b, &grid), "%s: %.9g and %.9g", node->name, (double)a, (double)b);
+        sums++;
+    }
+    CHECK(sums == 2);
+    oct_graph_free(q);
+    oct_graph_free(g);
+}
+
 static const test_case cases[] = {
     {"scales_and_zero_points", scales_and_zero_points},
+    {"sums_lie_on_the_grid", sums_lie_on_the_grid},
     {"degenerate_ranges", degenerate_ranges},
     {"the_worked_example", the_worked_example},
     {"channels_are_rounded", channels_are_rounded},

@@ -143,6 +143,7 @@ typedef struct oct_value {
     int32_t zero_point;
     float *channel_scale;   /* s8 weights: one scale per dims[0]. f32 weights too, where a file that was quantized elsewhere says that they
                              * are whole multiples of it; the optimiser then makes s8 of them. Else NULL */
+    bool for_dynamic;       /* such f32 weights: the layer's input is to be quantized in every run */
     void *data;             /* a constant's elements, else NULL */
     bool data_borrowed;     /* data belongs to somebody else (a mapped file) */
     int producer;           /* the node that computes it; -1 for inputs and constants */

@@ -64,6 +64,7 @@ typedef struct oct_import_grid {
     int value, axis;
     const float *scale;   /* of a constant of the file */
     int64_t count;
+    bool for_dynamic;     /* its layer reads what DynamicQuantizeLinear has made */
 } oct_import_grid;
 
 struct oct_import {

@@ -9,7 +9,8 @@
  * which are exact up to 2^24; the Cast and the multiplication by the scales that always follow are folded into the layer.
  *
  * DynamicQuantizeLinear finds scale s and zero point while the network runs. Its bytes only ever meet integer products whose results are
- * multiplied by s. So it is lowered with s = 1: its output is its input. */
+ * multiplied by s. So it is lowered with s = 1: its output is its input. The weights are marked, and the optimiser makes a layer with a
+ * scale found at run time of it again. */
 #include <stdio.h>
 #include <string.h>
 
@@ -233,6 +234,8 @@ static oct_status lower_integer_product(oct_import *im)
     }
     if (im->node->out[0] == OCT_NO_SYMBOL)
         return oct_fail(OCT_ERR_FORMAT, "its output has no name");
+    if (im->symbols[im->node->in[0]].is_dynamic)
+        oct_import_mark_dynamic(im, in[1]);
     OCT_TRY(lower_plain(im, is_conv ? "Conv" : "MatMul", in, 2));
     set_floats(im, im->symbols[im->node->out[0]].value);
     return OCT_OK;

@@ -93,6 +93,13 @@ static const oct_import_grid *find_grid(const oct_import *im, int value)
     return NULL;
 }
 
+void oct_import_mark_dynamic(oct_import *im, int value)
+{
+    for (int i = 0; i < im->grid_count; i++)
+        if (im->grids[i].value == value)
+            im->grids[i].for_dynamic = true;
+}
+
 /* Where axis `axis` of one shape stands in the other, if the reshape has left it whole; -1 if not. */
 static int same_axis(const oct_shape *from, const oct_shape *to, int axis)
 {
@@ -129,6 +136,7 @@ static oct_status settle_weights(oct_import *im, const oct_import_grid *grid)
         return OCT_OK;
     const size_t channels = (size_t)value->shape.dims[0];
     value->channel_scale = oct_alloc(channels, sizeof *value->channel_scale);
+    value->for_dynamic = grid->for_dynamic;
     if (!value->channel_scale)
         return oct_fail_memory(channels * sizeof *value->channel_scale);
     for (size_t c = 0; c < channels; c++)
@@ -265,7 +273,7 @@ static oct_status constant_to_real(oct_import *im, const char *suffix, int x, co
     const oct_status status = oct_import_constant(im, suffix, OCT_F32, &shape, real, out);
     oct_free(real);
     OCT_TRY(status);
-    const oct_import_grid grid = {*out, s->count > 1 ? axis : 0, s->scale, s->scale ? s->count : 1};
+    const oct_import_grid grid = {*out, s->count > 1 ? axis : 0, s->scale, s->scale ? s->count : 1, false};
     return dtype == OCT_S64 ? OCT_OK : add_grid(im, &grid);
 }
 

@@ -32,6 +32,8 @@ oct_status oct_import_quantize(oct_import *im, const char *suffix, int x, const 
 
 /* A graph input of type uint8: it gets the scale of the first DequantizeLinear (or the like) that reads it. */
 oct_status oct_import_free_input(oct_import *im, int value);
+/* The constant `value` has just been dequantized for a layer whose input has its scale at run time only. */
+void oct_import_mark_dynamic(oct_import *im, int value);
 /* A constant's grid is its transpose's grid too. */
 oct_status oct_import_follow_grid(oct_import *im, oct_op op, const oct_attrs *attrs, int from, int to);
 /* Writes the grids of weights into the graph. */

@@ -42,12 +42,12 @@ static bool any_layout(const oct_graph *graph, const oct_node *node)
     switch (node->op) {
     case OCT_OP_UNARY:
     case OCT_OP_BINARY:
-    case OCT_OP_QUANTIZE:
     case OCT_OP_DEQUANTIZE:
     case OCT_OP_CONCAT:
     case OCT_OP_PAD:
     case OCT_OP_SLICE:
     case OCT_OP_SOFTMAX: return true;
+    case OCT_OP_QUANTIZE: return !oct_value_is_dynamic(&graph->values[node->out[0]]);   /* stays before its layer */
     case OCT_OP_REDUCE: return node->attrs.reduce.keep_dims != 0;
     default: return false;
     }

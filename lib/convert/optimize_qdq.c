@@ -11,11 +11,12 @@
  *
  * The first two hold exactly: moved, picked or repeated elements are the same before and after rounding, and rounding keeps the order
  * that a maximum looks at. int8-nodes computes what the file says with one rounding less: the exact integer sum is rounded once to the
- * output's bytes, where floats would have been rounded on the way. Nothing is approximated: weights must lie on their grid (the file's
+ * output's bytes, where floats would have been rounded on the way. Layers whose file finds scales at run time do so here. Nothing is approximated: weights must lie on their grid (the file's
  * own integers), in -127..127, and every sum must provably fit 32 bits. Otherwise the node stays float, between its conversions.
  */
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "memory.h"
 #include "operators.h"
@@ -116,7 +117,7 @@ oct_status oct_pass_hoist_quantize(oct_graph *graph, int *changes)
     const int count = graph->node_count;
     for (int n = 0; n < count; n++) {
         bool done = false;
-        if (graph->nodes[n].op != OCT_OP_QUANTIZE)
+        if (graph->nodes[n].op != OCT_OP_QUANTIZE || oct_value_is_dynamic(&graph->values[graph->nodes[n].out[0]]))
             continue;
         const int v = graph->nodes[n].in[0], move = graph->values[v].producer;
         if (move < 0 || graph->values[v].dtype != OCT_F32 || oct_graph_single_user(graph, v) != n || graph->nodes[move].op == OCT_OP_CONCAT ||
@@ -243,11 +244,13 @@ static oct_status attach(oct_graph *graph, int n, layer *l)
     return status;
 }
 
-/* The QUANTIZE that is the only reader of node n's output; -1 if there is none. */
+/* The QUANTIZE that is the only reader of node n's output; -1 if there is none, or if its scale is found at run time. */
 static int only_quantize(const oct_graph *graph, int n)
 {
     const int user = oct_graph_single_user(graph, graph->nodes[n].out[0]);
-    return user >= 0 && graph->nodes[user].op == OCT_OP_QUANTIZE ? user : -1;
+    if (user < 0 || graph->nodes[user].op != OCT_OP_QUANTIZE || oct_value_is_dynamic(&graph->values[graph->nodes[user].out[0]]))
+        return -1;
+    return user;
 }
 
 static bool clamps_only(const oct_node *node) { return node->act.fn == OCT_FN_NONE || node->act.fn == OCT_FN_CLAMP; }
@@ -311,19 +314,53 @@ static oct_status make_int8_layer(oct_graph *graph, int n, bool *done)
     return OCT_OK;
 }
 
-/* Weights with a grid, of a node that reads dequantized bytes. */
-static bool is_int8_layer(const oct_graph *graph, const oct_node *node)
+/* Reads f32 through a QUANTIZE whose scale is found in every run. Its bias stays f32, its output too. Layers that read the same value get a
+ * QUANTIZE each, until merge-equal. */
+static oct_status make_dynamic_layer(oct_graph *graph, int n, bool *done)
 {
-    if ((node->op != OCT_OP_CONV && node->op != OCT_OP_DENSE) || bytes_of(graph, node->in[OCT_IN_X]) < 0)
-        return false;
+    const int x = graph->nodes[n].in[OCT_IN_X];
+    char name[256];
+    int bytes;
+    layer l;
+    oct_status status = make_layer(graph, n, x, -1, &l);
+    l.real_bias = NULL;
+    l.x_scale = 1;
+    oct_free(l.bias);
+    l.bias = NULL;
+    *done = status == OCT_OK && recover(&l);
+    if (*done)
+        status = attach(graph, n, &l);
+    oct_free(l.q);
+    oct_free(l.scale);
+    if (!*done || status != OCT_OK)
+        return status;
+    snprintf(name, sizeof name, "%s.u8", graph->values[x].name);
+    OCT_TRY(oct_graph_add_node(graph, OCT_OP_QUANTIZE, name, NULL, &x, 1, &bytes));
+    graph->nodes[n].in[OCT_IN_X] = bytes;
+    return OCT_OK;
+}
+
+/* Weights with a grid. */
+static bool has_grid(const oct_graph *graph, const oct_node *node)
+{
     const oct_value *w = &graph->values[node->in[OCT_IN_W]];
     return w->dtype == OCT_F32 && w->channel_scale;
 }
 
+/* A depthwise layer makes too few products of an element to pay for finding its range. */
+static bool is_dynamic_layer(const oct_graph *graph, const oct_node *node)
+{
+    const oct_value *x = &graph->values[node->in[OCT_IN_X]];
+    const bool depthwise = oct_conv_is_depthwise(graph, node) && node->attrs.conv.groups > 1;
+    return has_grid(graph, node) && graph->values[node->in[OCT_IN_W]].for_dynamic && x->dtype == OCT_F32 && !x->data && !depthwise;
+}
+
 static oct_status convert_layer(oct_graph *graph, int n, bool *done)
 {
-    if (is_int8_layer(graph, &graph->nodes[n]))
+    if (has_grid(graph, &graph->nodes[n]) && bytes_of(graph, graph->nodes[n].in[OCT_IN_X]) >= 0)
         OCT_TRY(make_int8_layer(graph, n, done));
+    else if (is_dynamic_layer(graph, &graph->nodes[n]))
+        OCT_TRY(make_dynamic_layer(graph, n, done));
     if (*done || graph->values[graph->nodes[n].in[OCT_IN_X]].dtype != OCT_F32)
         return OCT_OK;
     /* A float layer writes bytes as well. */

@@ -214,6 +214,58 @@ static bool raise_floors(const oct_quant_plan *plan, shared_range *ranges)
     return rose;
 }
 
+/* -------------------------------------------------------------------------------------------------- sums ---- */
+
+/* A sum of bytes is exact, and fast, if both inputs' scales are whole multiples of one 2^-shift-th of the output's, together at most this
+ * many (kernels/add_grid.h). */
+enum { SUM_PARTS = 16447, SUM_SHIFT_MIN = 8, SUM_SHIFT_MAX = 22 };
+
+/* The least multiples that are no smaller than the scales themselves; false if no shift has room for them. */
+static bool parts_of_sum(double a, double b, double out, double *part_a, double *part_b)
+{
+    for (int shift = SUM_SHIFT_MAX; shift >= SUM_SHIFT_MIN; shift--) {
+        const double unit = ldexp(out, -shift), na = ceil(a / unit * (1 - 0x1p-23)), nb = ceil(b / unit * (1 - 0x1p-23));
+        if (na + nb > SUM_PARTS)
+            continue;
+        *part_a = na * unit;
+        *part_b = nb * unit;
+        return true;
+    }
+    return false;
+}
+
+static bool is_variable_sum(const oct_quant_plan *plan, int n)
+{
+    const oct_node *node = &plan->graph->nodes[n];
+    return node->op == OCT_OP_BINARY && node->attrs.binary.fn == OCT_BINARY_ADD && oct_plan_reads_bytes(plan, n) && plan->bytes[node->out[0]] &&
+           !plan->graph->values[node->in[0]].data && !plan->graph->values[node->in[1]].data;
+}
+
+/* Widens the scales of what is added, by 1/8000 at most, which costs no accuracy to speak of. From the last sum to the first: an output may
+ * be an input of a later one, and then is settled already. An input that takes part in two sums suits only one. */
+static oct_status fit_sums(oct_quant_plan *plan, shared_range *ranges)
+{
+    bool *settled = oct_alloc((size_t)plan->values, sizeof *settled);
+    if (!settled)
+        return oct_fail_memory((size_t)plan->values);
+    for (int n = plan->nodes - 1; n >= 0; n--) {
+        if (!is_variable_sum(plan, n))
+            continue;
+        const oct_node *node = &plan->graph->nodes[n];
+        const int a = leader_of(ranges, node->in[0]), b = leader_of(ranges, node->in[1]), out = leader_of(ranges, node->out[0]);
+        double part_a, part_b;
+        if (settled[a] || settled[b] || a == out || b == out ||
+            !parts_of_sum((double)plan->scale[a].scale, (double)plan->scale[b].scale, (double)plan->scale[out].scale, &part_a, &part_b))
+            continue;
+        ranges[a].floor = part_a;
+        ranges[b].floor = part_b;
+        settled[a] = settled[b] = settled[out] = true;
+        set_scales(plan, ranges);
+    }
+    oct_free(settled);
+    return OCT_OK;
+}
+
 /* A raised scale may raise the next layer's. Nodes stand in topological order, so a few rounds do unless scales are shared
  * backwards; what then still does not fit is found by the checks of every node (oct_plan_reach, oct_weights_fit) and stays
  * float. */
@@ -233,6 +285,7 @@ oct_status oct_plan_scales(oct_quant_plan *plan)
     set_scales(plan, ranges);
     for (int round = 0; round < MAX_ROUNDS && raise_floors(plan, ranges); round++)
         set_scales(plan, ranges);
+    const oct_status status = fit_sums(plan, ranges);
     oct_free(ranges);
-    return OCT_OK;
+    return status;
 }

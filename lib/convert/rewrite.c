@@ -108,6 +108,7 @@ oct_status oct_own_constant(oct_graph *graph, int n, int i, float **data)
         return status;
     }
     graph->values[copy].channel_scale = scales;
+    graph->values[copy].for_dynamic = graph->values[v].for_dynamic;
     graph->nodes[n].in[i] = copy;
     *data = graph->values[copy].data;
     return OCT_OK;

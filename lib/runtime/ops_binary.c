@@ -91,7 +91,7 @@ static void set_walk(binary_state *s, const walk *w)
     }
 }
 
-/* u8: scales of both inputs in units of the output's; those of a sum where kernels add without rounding (add_grid.h). */
+/* u8: scales of both inputs in units of the output's; those of a sum may be such that kernels add without rounding (add_grid.h). */
 static oct_status set_numbers(const oct_setup *setup, const oct_step *step, binary_state *s)
 {
     const oct_value *a = oct_input_of(setup, step, 0), *b = oct_input_of(setup, step, 1), *out = oct_output_of(setup, step);
@@ -111,7 +111,7 @@ static oct_status set_numbers(const oct_setup *setup, const oct_step *step, bina
         return oct_scale_ratio((double)a->scale * (double)b->scale, (double)out->scale, 255, &s->job.a_mult);
     OCT_TRY(oct_scale_ratio((double)a->scale, (double)out->scale, 1, &s->job.a_mult));
     OCT_TRY(oct_scale_ratio((double)b->scale, (double)out->scale, 1, &s->job.b_mult));
-    oct_add_grid_round(&s->job.a_mult, &s->job.b_mult);
+    oct_add_grid_snap(&s->job.a_mult, &s->job.b_mult);
     return OCT_OK;
 }
 
