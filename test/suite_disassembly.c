@@ -33,7 +33,7 @@ static bool starts_with(const char *text, const char *prefix) { return !strncmp(
 
 static bool is_multiply_add(const char *op)
 {
-    static const char *const ops[] = {"vfmadd", "vpdpbusd", "vpmaddwd", "vpmaddubsw", "fmla", "sdot", "smlal", "smull", "sadalp"};
+    static const char *const ops[] = {"vfmadd", "vpdpbusd", "vpdpwssd", "vpmaddwd", "vpmaddubsw", "fmla", "sdot", "smlal", "smull", "sadalp"};
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
         if (starts_with(op, ops[i]))
             return true;
@@ -171,16 +171,20 @@ typedef struct kernel_file {
 static const kernel_file kernels[] = {
     {"avx2/gemm_f32_avx2", 0},
     {"avx2/gemm_u8s8_avx2", 0},
+    {"avx2/gemm_s16_avx2", 0},
     {"avx2/depthwise_f32_avx2", 0},
     {"avx2/depthwise_u8s8_avx2", 0},
     {"avx512/gemm_f32_avx512", 0},
     {"avx512/gemm_u8s8_avx512", 0},
+    {"avx512/gemm_s16_avx512", 0},
     {"avx512/depthwise_f32_avx512", 0},
     {"avx512/depthwise_u8s8_avx512", 4},
     {"avx512vnni/gemm_u8s8_avx512vnni", 0},
+    {"avx512vnni/gemm_s16_avx512vnni", 0},
     {"avx512vnni/depthwise_u8s8_avx512vnni", 4},
     {"neon/gemm_f32_neon", 0},
     {"neon/gemm_u8s8_neon", 0},
+    {"neon/gemm_s16_neon", 0},
     {"neon/depthwise_f32_neon", 0},
     {"neon/depthwise_u8s8_neon", 0},
     {"neon/depthwise_square_f32_neon", 0},

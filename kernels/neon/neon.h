@@ -15,6 +15,12 @@ void oct_gemm_f32_neon(const oct_tile *tile);
 void oct_gemm_f32_narrow_neon(const oct_tile *tile);
 void oct_gemv_f32_neon(const oct_tile *tile);
 void oct_gemm_u8s8_neon(const oct_tile *tile);
+void oct_gemm_s16_neon(const oct_tile *tile);
+void oct_gemm_s16_narrow_neon(const oct_tile *tile);
+
+void oct_winograd_input_u8s8_neon(const oct_winograd_input *job);
+void oct_winograd_output_u8s8_neon(const oct_winograd_output *job);
+void oct_winograd_expand_u8s8_neon(const void *w, size_t groups, const oct_gemm_entry *panel, size_t i, void *u);
 
 extern const oct_depthwise_entry oct_depthwise_square_f32_neon[4];
 extern const oct_depthwise_entry oct_depthwise_f32_neon;

@@ -17,12 +17,19 @@ static const oct_gemm_entry gemm_u8s8[] = {
     {0},
 };
 
+static const oct_winograd_entry winograd_u8s8 = {
+    .input = oct_winograd_input_u8s8_neon, .output = oct_winograd_output_u8s8_neon, .expand = oct_winograd_expand_u8s8_neon,
+    .gemm = {{oct_gemm_s16_neon, 5, 16, 1, OCT_ELEM_S16, OCT_ELEM_S8, "neon 5x16", 0},
+             {oct_gemm_s16_narrow_neon, 8, 8, 1, OCT_ELEM_S16, OCT_ELEM_S8, "neon 8x8", 0}},
+    .name = "neon F(4x4,3x3)"};
+
 void oct_overlay_neon(oct_kernels *table)
 {
     memcpy(table->gemm_f32, gemm_f32, sizeof gemm_f32);
     memcpy(table->gemv_f32, gemv_f32, sizeof gemv_f32);
     memcpy(table->gemm_u8s8, gemm_u8s8, sizeof gemm_u8s8);
     memcpy(table->gemv_u8s8, gemm_u8s8, sizeof gemm_u8s8);
+    table->winograd_u8s8 = winograd_u8s8;
     oct_lay_depthwise(table->depthwise_f32, &oct_depthwise_f32_neon, 1);
     oct_lay_depthwise(table->depthwise_f32, oct_depthwise_square_f32_neon, 4);
     oct_lay_depthwise(table->depthwise_u8s8, &oct_depthwise_u8s8_neon, 1);
