@@ -101,66 +101,61 @@ static void skip_padding(const oct_gemm_job *job, const oct_panel *p, size_t row
     t->taps = end - begin;
 }
 
-/* The job's epilogue with its pointers moved to the tile's first row and column. */
-static oct_epilogue epilogue_at(const oct_epilogue *e, size_t row, const oct_panel *p)
+/* The tile of a unit before its first block: what stays the same from block to block, and the epilogue at row `row`. */
+static oct_tile first_tile(const oct_gemm_job *job, const oct_panel *p, size_t row)
 {
+    const oct_epilogue *e = &job->e;
     const size_t size = elem_size((uint8_t)e->out_elem);
-    oct_epilogue at = *e;
-    at.out = (char *)e->out + (row * e->out_ld + p->n0) * size;
+    oct_tile t = {.n = p->n, .taps = job->packed->taps, .k = job->packed->k, .a_stride = 1, .a_offset = job->a_offset, .e = *e};
+    if (job->rows)
+        t.a_stride = t.taps;
+    t.e.out = (char *)e->out + (row * e->out_ld + p->n0) * size;
     if (e->residual)
-        at.residual = (const char *)e->residual + (row * e->residual_ld + p->n0) * size;
+        t.e.residual = (const char *)e->residual + (row * e->residual_ld + p->n0) * size;
     if (e->bias)
-        at.bias = e->bias + p->column;
+        t.e.bias = e->bias + p->column;
     if (e->acc_bias)
-        at.acc_bias = e->acc_bias + p->column;
+        t.e.acc_bias = e->acc_bias + p->column;
     if (e->mult)
-        at.mult = e->mult + p->column;
-    return at;
-}
-
-/* One call of the micro-kernel: rows [row, row + m) against one panel, then the post-pass while the tile is in L1. e: at `row`. */
-static void run_tile(const oct_gemm_job *job, const oct_panel *p, size_t row, size_t m, const oct_epilogue *e)
-{
-    const oct_packed *w = job->packed;
-    const void *matrix_rows[OCT_GEMM_MAX_MR];
-    oct_tile t = {.m = m, .n = p->n, .taps = w->taps, .k = w->k, .b = (const char *)w->data + p->offset, .e = *e};
-    if (job->rows) {
-        t.a = job->rows + row * w->taps;
-        t.a_stride = w->taps;
-        t.a_offset = job->a_offset;
-        skip_padding(job, p, row, &t);
-    } else {
-        /* A matrix has no row pointers of its own; the tile gets some for the length of the call. */
-        const size_t row_bytes = job->lda * elem_size(p->entry->a_elem);
-        for (size_t r = 0; r < m; r++)
-            matrix_rows[r] = (const char *)job->a + (row + r) * row_bytes;
-        t.a = matrix_rows;
-        t.a_stride = 1;
-        t.a_offset = job->a_offset;
-    }
-    p->entry->fn(&t);
-    if (job->post.fn)
-        for (size_t r = 0; r < m; r++)
-            job->post.fn(job->post.arg, (char *)t.e.out + r * t.e.out_ld * elem_size((uint8_t)t.e.out_elem), p->n);
+        t.e.mult = e->mult + p->column;
+    return t;
 }
 
 /* ----------------------------------------------------------------------------------------- the loops ---- */
 
 /* Rows [begin, end) against one panel, in balanced blocks of at most the panel's own mr: first those with a row more. With little
- * k a block takes some 50 ns: so no division in the loop, and block sizes that the branch predictor can follow. */
+ * k a block takes some 50 ns: so the tile is written once and only moved on, there is no division in the loop, and the sizes of blocks
+ * are such that the branch predictor can follow. */
 static void run_unit(const oct_gemm_job *job, const oct_panel *p, size_t begin, size_t end)
 {
     const size_t rows = end - begin, blocks = (rows + p->entry->mr - 1) / p->entry->mr;
     const size_t least = rows / blocks, more = rows % blocks;
-    oct_epilogue e = epilogue_at(&job->e, begin, p);
-    const size_t size = elem_size((uint8_t)e.out_elem);
+    const size_t size = elem_size((uint8_t)job->e.out_elem), row_bytes = job->lda * elem_size(p->entry->a_elem);
+    const char *panel = (const char *)job->packed->data + p->offset;
+    /* A matrix has no row pointers of its own; each block gets some for the length of its call. */
+    const void *matrix_rows[OCT_GEMM_MAX_MR];
+    oct_tile t = first_tile(job, p, begin);
+    t.a = matrix_rows;
     for (size_t b = 0, row = begin; b < blocks; b++) {
-        const size_t m = least + (b < more);
-        run_tile(job, p, row, m, &e);
-        row += m;
-        e.out = (char *)e.out + m * e.out_ld * size;
-        if (e.residual)
-            e.residual = (const char *)e.residual + m * e.residual_ld * size;
+        t.m = least + (b < more);
+        t.b = panel;
+        if (job->rows) {
+            t.a = job->rows + row * job->packed->taps;
+            t.taps = job->packed->taps;
+            skip_padding(job, p, row, &t);
+        } else {
+            for (size_t r = 0; r < t.m; r++)
+                matrix_rows[r] = (const char *)job->a + (row + r) * row_bytes;
+        }
+        p->entry->fn(&t);
+        /* The post-pass while the tile is in L1. */
+        if (job->post.fn)
+            for (size_t r = 0; r < t.m; r++)
+                job->post.fn(job->post.arg, (char *)t.e.out + r * t.e.out_ld * size, p->n);
+        row += t.m;
+        t.e.out = (char *)t.e.out + t.m * t.e.out_ld * size;
+        if (t.e.residual)
+            t.e.residual = (const char *)t.e.residual + t.m * t.e.residual_ld * size;
     }
 }
 
