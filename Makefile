@@ -80,6 +80,8 @@ $(BUILD)/obj/kernels/dispatch.o: FLAGS_OF = $(OPT) -Ikernels $(HAVE)
 $(foreach i,$(ISAS),$(eval $(BUILD)/obj/kernels/$(i)/%.o: FLAGS_OF = $(KERNEL_FLAGS) -Ikernels $(FLAGS_$(i))))
 $(BUILD)/obj/tools/%.o:          FLAGS_OF = $(OPT) -Itools/shared
 $(BUILD)/obj/bench/%.o:          FLAGS_OF = $(OPT) -Ikernels -Itools/shared -Ibench $(if $(OPENBLAS),-DOCT_BENCH_OPENBLAS)
+# What the figures' record says about how they came about.
+$(BUILD)/obj/bench/record.o:     FLAGS_OF = $(OPT) -Itools/shared -Ibench -DBENCH_FLAGS='"$(strip $(OPT) $(CFLAGS); kernels $(KERNEL_FLAGS))"'
 $(BUILD)/obj/bench/peak.o:       FLAGS_OF = $(OPT) -Itools/shared -Ibench $(PEAK_HAVE)
 $(foreach i,$(PEAKS),$(eval $(BUILD)/obj/bench/peak_$(i).o: FLAGS_OF = $(KERNEL_FLAGS) -Ibench $(FLAGS_$(i))))
 $(BUILD)/obj/test/%.o:           FLAGS_OF = $(OPT) -Itest -Ilib/common -Ilib/runtime -Ilib/convert -Ikernels -Itools/shared -Ibench

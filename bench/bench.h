@@ -5,7 +5,9 @@
 #include "args.h"
 #include "failure.h"
 #include "json.h"
+#include "measure.h"
 #include "peak.h"
+#include "twins.h"
 
 /* Exit codes. */
 enum { BENCH_OK = 0, BENCH_FAILED = 1, BENCH_USAGE = 2 };
@@ -16,21 +18,30 @@ int bench_kernels(int argc, char **argv);
 int bench_peak(int argc, char **argv);
 int bench_demo(int argc, char **argv);
 int bench_zoo(int argc, char **argv);
+int bench_explain(int argc, char **argv);
+int bench_paper(int argc, char **argv);
+int bench_report(int argc, char **argv);
+int bench_compare(int argc, char **argv);
 
 /* Lists in options, "avx2,scalar" and "1,2". */
 #define BENCH_MAX_ISAS    16
 #define BENCH_MAX_THREADS 8
+#define BENCH_MAX_SCHEMES 8
 
 typedef struct bench_lists {
     const char *isas[BENCH_MAX_ISAS]; /* as oct_isa names them */
     int isa_count;
     int threads[BENCH_MAX_THREADS];
     int thread_count;
+    const twin_scheme *schemes[BENCH_MAX_SCHEMES];
+    int scheme_count; /* 0: none were given */
 } bench_lists;
 
-/* NULL or "" means the library's default ISA, "all" all that this machine has; NULL threads mean 1. */
+/* NULL or "" means the library's default ISA, "all" all that this machine has; NULL threads mean 1; NULL schemes mean none, "all" all
+ * that can be made. A wrong name ends in a line that lists the right ones. */
 arg_result bench_parse_isas(const arg_spec *spec, const char *text, bench_lists *lists);
 arg_result bench_parse_threads(const arg_spec *spec, const char *text, bench_lists *lists);
+arg_result bench_parse_schemes(const arg_spec *spec, const char *text, bench_lists *lists);
 
 /* The machine, with its peaks for each number of threads that is asked for. */
 typedef struct bench_context {
@@ -44,14 +55,45 @@ bool bench_open(bench_context *context, failure *why);
 
 /* Measured when first asked for; NULL if that fails. */
 const peaks *bench_peaks(bench_context *context, int threads, failure *why);
+/* Measures all of them once more and keeps the better figures: a peak that was measured while somebody else had the core is none. */
+bool bench_peaks_again(bench_context *context, failure *why);
 
 /* The file name of a path without folders and without ".oct". */
 void bench_model_name(const char *path, char *name, size_t size);
 
-/* Opens the JSON object of a run: "octet", "schema" and "machine"; the caller adds its own members and calls bench_json_end. `path`
- * "-" is the standard output. */
-bool bench_json_begin(json *j, const char *path, const bench_context *context, failure *why);
-bool bench_json_end(json *j, const char *path, failure *why);
+/* -------------------------------------------------------------------------------------------- output ---- */
+
+/* --json FILE and --csv FILE, alike in every mode; "-" is the standard output, which then has no text besides. */
+typedef struct bench_output {
+    const char *json_path, *csv_path;
+} bench_output;
+
+#define BENCH_OUTPUT_ROWS 3
+void bench_output_rows(bench_output *o, arg_option rows[BENCH_OUTPUT_ROWS]);
+/* Can the files be written? Asked before anything is measured. */
+arg_result bench_output_check(const arg_spec *spec, const bench_output *o);
+/* May the tables go to the standard output? */
+bool bench_output_text(const bench_output *o);
+
+/* What a run has to say, collected in memory as JSON: written to files, and read again for the CSV. */
+typedef struct bench_record {
+    json j;
+    char *text;
+    size_t size;
+} bench_record;
+
+/* Opens the JSON object of a run: "octet", "schema", "engine", "machine" ...; the caller adds its own members to record->j. */
+bool bench_record_begin(bench_record *record, const bench_context *context, failure *why);
+/* Writes the files. The CSV has a row for each object in the array `rows`. The record is gone afterwards, also on failure. */
+bool bench_record_end(bench_record *record, const bench_output *o, const char *rows, failure *why);
+
+/* The member "noise": how quiet the machine was. */
+void bench_json_noise(json *j, const measure_info *info);
+/* The same as a line of text: nothing more than the number of rounds if all is well. */
+void bench_print_noise(const measure_info *info, FILE *to);
+
+/* The command line, for the record; before any subcommand. */
+void bench_note_command(int argc, char **argv);
 
 /* The machine and its peaks as text. */
 void bench_print_machine(const bench_context *context, FILE *to);

@@ -4,13 +4,15 @@
  */
 #include <string.h>
 
+#include "interrupt.h"
 #include "kernel_bench.h"
 #include "octet.h"
 #include "progress.h"
 
 /* What the command line said. */
 typedef struct kernels_options {
-    const char *isa, *filter, *json_path;
+    const char *isa, *filter;
+    bench_output output;
     int64_t threads;
     double seconds;
     bool list;
@@ -34,16 +36,17 @@ static int make_rows(const shape_list *shapes, const kernels_options *o, const b
 }
 
 /* The team spins between its turns, so it lives only while kernels are measured. */
-static bool measure_rows(kernel_row *rows, int count, const kernels_options *o, bench_context *context, failure *why)
+static bool measure_rows(kernel_row *rows, int count, const kernels_options *o, bench_context *context, measure_info *info,
+                         failure *why)
 {
     const peaks *p = bench_peaks(context, (int)o->threads, why);
     team *t = p ? team_create(&context->machine.cpus, (int)o->threads) : NULL;
     bool ok = t != NULL || (p && fail_with(why, "%d threads could not be started", (int)o->threads));
     progress line;
     progress_start(&line, "measuring layer", count);
-    for (int i = 0; i < count && ok; i++) {
+    for (int i = 0; i < count && ok && !interrupt_seen(); i++) {
         const oct_kernels *kernels = oct_kernels_get(rows[i].isa, ~0u);
-        ok = kernels ? kernel_row_measure(&rows[i], kernels, t, p, o->seconds, why)
+        ok = kernels ? kernel_row_measure(&rows[i], kernels, t, p, o->seconds, info, why)
                      : fail_with(why, "%s has no kernels here", rows[i].isa);
         progress_show(&line, i + 1);
     }
@@ -55,17 +58,20 @@ static bool measure_rows(kernel_row *rows, int count, const kernels_options *o, 
 static bool run(kernel_row *rows, int count, const kernels_options *o, failure *why)
 {
     static bench_context context;
-    json j;
-    bool ok = bench_open(&context, why) && measure_rows(rows, count, o, &context, why);
-    if (ok && (!o->json_path || strcmp(o->json_path, "-"))) {
+    bench_record record;
+    measure_info info = {0};
+    if (!bench_open(&context, why) || !measure_rows(rows, count, o, &context, &info, why))
+        return false;
+    if (bench_output_text(&o->output)) {
         bench_print_machine(&context, stdout);
         kernel_rows_print(rows, count, (int)o->threads, stdout);
+        bench_print_noise(&info, stdout);
     }
-    if (ok && o->json_path && (ok = bench_json_begin(&j, o->json_path, &context, why))) {
-        kernel_rows_json(rows, count, (int)o->threads, &j);
-        ok = bench_json_end(&j, o->json_path, why);
-    }
-    return ok;
+    if (!bench_record_begin(&record, &context, why))
+        return false;
+    bench_json_noise(&record.j, &info);
+    kernel_rows_json(rows, count, (int)o->threads, &record.j);
+    return bench_record_end(&record, &o->output, "kernels", why);
 }
 
 /* The arrays are large and there is one run per process: they need no heap. */
@@ -91,6 +97,8 @@ static int list_or_run(const arg_spec *spec, const kernels_options *o, const ben
 int bench_kernels(int argc, char **argv)
 {
     kernels_options o = {.threads = 1, .seconds = 0.1};
+    arg_option outputs[BENCH_OUTPUT_ROWS];
+    bench_output_rows(&o.output, outputs);
     const arg_option options[] = {
         {"--isa", .kind = ARG_TEXT, .to = &o.isa, .value = "LIST",
          .help = "instruction sets, \"avx2,scalar\" or \"all\" (default: the best)"},
@@ -102,15 +110,13 @@ int bench_kernels(int argc, char **argv)
         {"--seconds", .kind = ARG_REAL, .to = &o.seconds, .value = "S",
          .help = "how long to measure each layer, about (default 0.1)"},
         {"--list", .kind = ARG_FLAG, .to = &o.list, .help = "only list the layers"},
-        {"--json", .kind = ARG_TEXT, .to = &o.json_path, .value = "FILE",
-         .help = "write the figures as JSON, too; - instead of the text"},
         {0}};
     const arg_spec spec = {.command = "octet-bench kernels",
-                           .usage = "[--isa LIST] [--filter TEXT] [--threads N] [--seconds S] [--json FILE]",
+                           .usage = "[--isa LIST] [--filter TEXT] [--threads N] [--seconds S] [--json FILE] [--csv FILE]",
                            .about = "Times float and int8 kernels against each other on the layer shapes of MobileNetV1,\n"
                                     "MobileNetV2, ResNet50, VGG16, InceptionV3, on small first layers and on square\n"
                                     "matrix products.\n",
-                           .groups = {options}};
+                           .groups = {options, outputs}};
     bench_lists lists;
     int words;
     arg_result parsed = args_parse(&spec, argc, argv, &words);
@@ -118,7 +124,10 @@ int bench_kernels(int argc, char **argv)
         parsed = bench_parse_isas(&spec, o.isa, &lists);
     if (parsed == ARGS_OK && !(o.seconds > 0 && o.seconds <= 3600))
         parsed = args_bad(&spec, "--seconds must lie between 0 and 3600");
+    if (parsed == ARGS_OK)
+        parsed = bench_output_check(&spec, &o.output);
     if (parsed != ARGS_OK)
         return parsed == ARGS_HELP ? BENCH_OK : BENCH_USAGE;
+    interrupt_catch();
     return list_or_run(&spec, &o, &lists);
 }

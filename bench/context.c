@@ -34,19 +34,31 @@ static int append_isas(const char *word, bench_lists *lists)
     return found;
 }
 
+/* "scalar, avx2, ...": those that can run here. */
+static void list_isas(char *text, size_t size)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < oct_isa_count() && used < size; i++) {
+        oct_isa_info info;
+        if (oct_isa(i, &info) == OCT_OK && info.available)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", info.name);
+    }
+}
+
 /* Only ISAs that can run here are taken: an ISA that is known but missing is as wrong as an unknown one. */
 arg_result bench_parse_isas(const arg_spec *spec, const char *text, bench_lists *lists)
 {
-    char word[32];
+    char word[32], names[160];
     lists->isa_count = 0;
     if (!text || !*text) {
         append_isas(NULL, lists);
         return ARGS_OK;
     }
     while ((text = next_word(text, word, sizeof word)))
-        if (append_isas(word, lists) == 0)
-            return args_bad(spec, "--isa %s: this machine or this build does not have it (octet-bench peak lists those there are)",
-                            word);
+        if (append_isas(word, lists) == 0) {
+            list_isas(names, sizeof names);
+            return args_bad(spec, "--isa %s: this machine or this build does not have it (possible: %s, all)", word, names);
+        }
     return ARGS_OK;
 }
 
@@ -61,12 +73,38 @@ arg_result bench_parse_threads(const arg_spec *spec, const char *text, bench_lis
         char *end;
         const long threads = strtol(word, &end, 10);
         if (end == word || *end || threads < 1 || threads > OCT_MAX_THREADS)
-            return args_bad(spec, "--threads wants numbers of 1..%d with commas between them, not \"%s\"", OCT_MAX_THREADS, word);
+            return args_bad(spec, "--threads %s: not possible (possible: numbers of 1..%d with commas between them)", word,
+                            OCT_MAX_THREADS);
         if (lists->thread_count == BENCH_MAX_THREADS)
             return args_bad(spec, "--threads takes at most %d numbers", BENCH_MAX_THREADS);
         lists->threads[lists->thread_count++] = (int)threads;
     }
     return lists->thread_count ? ARGS_OK : args_bad(spec, "--threads wants at least one number");
+}
+
+/* "f32, int8-static" */
+static arg_result bad_scheme(const arg_spec *spec, const char *word)
+{
+    char names[160] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < twin_scheme_count() && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s, ", twin_scheme_at(i)->name);
+    return args_bad(spec, "--scheme %s: this build cannot make it (possible: %sall)", word, names);
+}
+
+arg_result bench_parse_schemes(const arg_spec *spec, const char *text, bench_lists *lists)
+{
+    char word[32];
+    lists->scheme_count = 0;
+    while ((text = next_word(text, word, sizeof word))) {
+        const int before = lists->scheme_count;
+        for (size_t i = 0; i < twin_scheme_count() && lists->scheme_count < BENCH_MAX_SCHEMES; i++)
+            if (!strcmp(word, "all") || twin_scheme_find(word) == twin_scheme_at(i))
+                lists->schemes[lists->scheme_count++] = twin_scheme_at(i);
+        if (lists->scheme_count == before)
+            return bad_scheme(spec, word);
+    }
+    return ARGS_OK;
 }
 
 /* --------------------------------------------------------------------------------------------- context ---- */
@@ -88,6 +126,27 @@ const peaks *bench_peaks(bench_context *context, int threads, failure *why)
     }
     context->count++;
     return p;
+}
+
+static double larger(double a, double b) { return a > b ? a : b; }
+
+bool bench_peaks_again(bench_context *context, failure *why)
+{
+    for (int i = 0; i < context->count; i++) {
+        peaks *old = &context->peaks[i], now;
+        team *t = team_create(&context->machine.cpus, old->threads);
+        const bool ok = t && peak_measure(&context->machine, t, &now);
+        team_free(t);
+        if (!ok)
+            return fail_with(why, "no memory or no threads to measure the peaks of %d threads", old->threads);
+        for (int k = 0; k < old->isa_count; k++) {
+            old->isas[k].f32 = larger(old->isas[k].f32, now.isas[k].f32);
+            old->isas[k].u8s8 = larger(old->isas[k].u8s8, now.isas[k].u8s8);
+        }
+        for (int level = 0; level < PEAK_LEVELS; level++)
+            old->bandwidth[level] = larger(old->bandwidth[level], now.bandwidth[level]);
+    }
+    return true;
 }
 
 /* The thread is tied before anything is measured, and threads that are started later inherit that until they are tied elsewhere. */

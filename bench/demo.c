@@ -14,7 +14,8 @@
 
 /* What the command line said. */
 typedef struct demo_options {
-    const char *test, *labels, *isa, *json_path;
+    const char *test, *labels, *isa;
+    bench_output output;
     int64_t threads;
     double seconds;
     data_transform transform;
@@ -88,7 +89,7 @@ static int64_t count_equal(const int64_t *a, const int64_t *b, int64_t count)
 static const model_layer *find_layer(const model_variant *v, const char *name)
 {
     for (size_t i = 0; i < v->file->layers; i++)
-        if (!strcmp(v->layers[i].info.name, name))
+        if (!strcmp(v->layers[i].name, name))
             return &v->layers[i];
     return NULL;
 }
@@ -101,12 +102,12 @@ static void print_layers(const model_variant *f32, const model_variant *int8)
                                            {"% peak", TABLE_RIGHT},   {"bound", TABLE_LEFT}};
     table *t = table_create(columns, 8);
     for (size_t i = 0; i < int8->file->layers; i++) {
-        const model_layer *layer = &int8->layers[i], *twin = find_layer(f32, layer->info.name);
-        if (!strcmp(layer->run.algo, "none")) /* a view of another tensor: takes no time */
+        const model_layer *layer = &int8->layers[i], *twin = find_layer(f32, layer->name);
+        if (!strcmp(layer->algo, "none")) /* a view of another tensor: takes no time */
             continue;
-        table_cell(t, "%s", layer->info.name);
-        table_cell(t, "%s", layer->info.op);
-        table_cell(t, "%s", layer->run.algo);
+        table_cell(t, "%s", layer->name);
+        table_cell(t, "%s", layer->op);
+        table_cell(t, "%s", layer->algo);
         if (twin)
             table_cell(t, "%.1f", 1e6 * twin->seconds);
         else
@@ -179,8 +180,7 @@ static void print_summary(const model_set *set, const demo_answers *a, const ben
     table_cell(t, "%s", bench_time_text(f32->result.median, text[0], sizeof text[0]));
     table_cell(t, "%s", bench_time_text(int8->result.median, text[1], sizeof text[1]));
     table_cell(t, "%.2f times as fast (95 %%: %.2f to %.2f)", int8->speedup.median, int8->speedup.lo, int8->speedup.hi);
-    printf("float against int8 on %s (%d interleaved rounds, %d disturbed)\n\n", context->machine.cpu, set->info.rounds,
-           set->info.disturbed);
+    printf("float against int8 on %s\n\n", context->machine.cpu);
     table_print(t, stdout);
     table_free(t);
 }
@@ -192,20 +192,22 @@ static void print_summary(const model_set *set, const demo_answers *a, const ben
 static bool run(char *const *paths, const bench_lists *lists, const demo_options *o, failure *why)
 {
     static bench_context context;
+    const model_plan plan = {.seconds = o->seconds};
     model_set set;
     demo_answers a = {0};
     bool ok = model_set_open(&set, paths, 2, lists, why);
     if (ok && (set.file_count != 2 || strcmp(set.files[0].scheme, "f32") || set.files[1].baseline != 0))
         ok = fail_with(why, "%s and %s are not a float model and its quantized twin", paths[0], paths[1]);
-    ok = ok && evaluate(&set, o, &a, why) && bench_open(&context, why) && model_set_measure(&set, &context, 2 * o->seconds, why);
-    if (ok) {
+    ok = ok && evaluate(&set, o, &a, why) && bench_open(&context, why) && model_set_measure(&set, &context, &plan, why);
+    if (ok && bench_output_text(&o->output)) {
         print_layers(&set.variants[0], &set.variants[1]);
         print_summary(&set, &a, &context);
+        bench_print_noise(&set.info, stdout);
     }
-    json j;
-    if (ok && o->json_path && (ok = bench_json_begin(&j, o->json_path, &context, why))) {
-        model_set_json(&set, &j);
-        ok = bench_json_end(&j, o->json_path, why);
+    bench_record record;
+    if (ok && (ok = bench_record_begin(&record, &context, why))) {
+        model_set_json(&set, &record.j);
+        ok = bench_record_end(&record, &o->output, "models", why);
     }
     free(a.labels);
     free(a.answers[0]);
@@ -217,7 +219,8 @@ static bool run(char *const *paths, const bench_lists *lists, const demo_options
 int bench_demo(int argc, char **argv)
 {
     demo_options o = {.threads = 1, .seconds = 1};
-    arg_option transform[DATA_OPTION_ROWS];
+    arg_option transform[DATA_OPTION_ROWS], outputs[BENCH_OUTPUT_ROWS];
+    bench_output_rows(&o.output, outputs);
     data_transform_init(&o.transform);
     data_option_rows(&o.transform, transform);
     const arg_option options[] = {
@@ -228,7 +231,6 @@ int bench_demo(int argc, char **argv)
          .max = OCT_MAX_THREADS},
         {"--seconds", .kind = ARG_REAL, .to = &o.seconds, .value = "S",
          .help = "how long to measure each model, about (default 1)"},
-        {"--json", .kind = ARG_TEXT, .to = &o.json_path, .value = "FILE", .help = "write the figures as JSON, too"},
         {0}};
     const arg_spec spec = {.command = "octet-bench demo",
                            .usage = "FLOAT.oct INT8.oct --test DATA --labels FILE [--scale U] [--isa NAME] [--threads N]",
@@ -236,14 +238,16 @@ int bench_demo(int argc, char **argv)
                            .word = "MODEL.oct",
                            .min_words = 2,
                            .max_words = 2,
-                           .groups = {options, transform}};
-    bench_lists lists;
+                           .groups = {options, transform, outputs}};
+    bench_lists lists = {.scheme_count = 0};
     int words;
     arg_result parsed = args_parse(&spec, argc, argv, &words);
     if (parsed == ARGS_OK)
         parsed = bench_parse_isas(&spec, o.isa, &lists);
     if (parsed == ARGS_OK && (lists.isa_count != 1 || !(o.seconds > 0 && o.seconds <= 3600)))
         parsed = args_bad(&spec, lists.isa_count != 1 ? "--isa wants one name" : "--seconds must lie between 0 and 3600");
+    if (parsed == ARGS_OK)
+        parsed = bench_output_check(&spec, &o.output);
     if (parsed != ARGS_OK)
         return parsed == ARGS_HELP ? BENCH_OK : BENCH_USAGE;
     lists.threads[0] = (int)o.threads;

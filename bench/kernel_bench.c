@@ -23,7 +23,7 @@ static bool add_cases(group *g, const bench_shape *shape, const oct_kernels *ker
             continue;
         kernel_case *c = &g->cases[g->count];
         *c = (kernel_case){.shape = shape, .kernels = kernels, .int8 = int8, .team = t};
-        g->items[g->count++] = (measure_item){case_run, c};
+        g->items[g->count++] = (measure_item){case_run, c, team_members(t)};
         if (!case_make(c, maker))
             return false;
     }
@@ -37,7 +37,7 @@ static bool add_foreign(group *g, const bench_shape *shape, team *t)
     if (shape->kind != SHAPE_GEMM || g->item_count == KERNEL_MAX_CASES)
         return true;
     g->openblas = openblas_open(shape->m, team_members(t));
-    g->items[g->item_count++] = (measure_item){openblas_run, g->openblas};
+    g->items[g->item_count++] = (measure_item){openblas_run, g->openblas, team_members(t)};
     return g->openblas != NULL;
 }
 
@@ -93,7 +93,8 @@ static void fill_row(kernel_row *row, const group *g, const measure_result *resu
         row->speedup = measure_speedup(&results[row->best_f32], &results[row->best_int8], info);
 }
 
-bool kernel_row_measure(kernel_row *row, const oct_kernels *kernels, team *t, const peaks *p, double seconds, failure *why)
+bool kernel_row_measure(kernel_row *row, const oct_kernels *kernels, team *t, const peaks *p, double seconds, measure_info *all,
+                        failure *why)
 {
     group g = {.count = 0};
     measure_result results[KERNEL_MAX_CASES];
@@ -102,6 +103,7 @@ bool kernel_row_measure(kernel_row *row, const oct_kernels *kernels, team *t, co
                     add_foreign(&g, row->shape, t) && measure_group(g.items, g.item_count, seconds, results, &info);
     if (ok) {
         fill_row(row, &g, results, &info, p);
+        measure_info_add(all, &info);
         measure_free(results, g.item_count);
     }
     for (int i = 0; i < g.count; i++)

@@ -28,8 +28,9 @@ typedef struct kernel_row {
     stats_interval speedup;  /* best int8 over best f32 */
 } kernel_row;
 
-/* t has as many members as p has threads. */
-bool kernel_row_measure(kernel_row *row, const oct_kernels *kernels, team *t, const peaks *p, double seconds, failure *why);
+/* t has as many members as p has threads. What is known about disturbances is added to *info. */
+bool kernel_row_measure(kernel_row *row, const oct_kernels *kernels, team *t, const peaks *p, double seconds, measure_info *info,
+                        failure *why);
 
 void kernel_rows_json(const kernel_row *rows, int count, int threads, json *j);
 void kernel_rows_print(const kernel_row *rows, int count, int threads, FILE *to);

@@ -13,10 +13,14 @@ typedef struct subcommand {
 } subcommand;
 
 static const subcommand subcommands[] = {
+    {"explain", bench_explain, "one model's speed-up taken apart: how much comes from what, and what costs most"},
+    {"paper", bench_paper, "the experiment of the paper on this machine, beside the published figures"},
     {"models", bench_models, "time models against each other: is int8 faster, and by how much?"},
     {"kernels", bench_kernels, "time the kernels on the layer shapes of known networks"},
     {"peak", bench_peak, "what this machine can do at best: operations and bytes per second"},
     {"zoo", bench_zoo, "well-known networks with random weights, to be measured or written as .oct files"},
+    {"report", bench_report, "figures of one or more runs as a web page, or as tables of a document"},
+    {"compare", bench_compare, "two runs: what has become faster or slower beyond chance?"},
     {"demo", bench_demo, "one table for a float model and its quantized twin, with labelled data"},
 };
 #define SUBCOMMANDS (sizeof subcommands / sizeof subcommands[0])
@@ -39,6 +43,7 @@ int main(int argc, char **argv)
     }
     if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
         return help();
+    bench_note_command(argc, argv);
     for (size_t i = 0; i < SUBCOMMANDS; i++)
         if (!strcmp(argv[1], subcommands[i].name))
             return subcommands[i].run(argc - 2, argv + 2);

@@ -89,18 +89,24 @@ static double time_team(team *t, loop_run *run)
     return measure_now() - start;
 }
 
-/* The best of some short samples: nothing can make a register loop faster than it is, but much can make it slower. */
-static double best_ops(team *t, double (*arithmetic)(size_t))
+#define WAYS 3 /* f32, and up to two ways to multiply bytes */
+
+/* The best of some short samples: nothing can make a register loop faster than it is, but much can make it slower. The loops take turns:
+ * a ratio of peaks should not depend on what the clock did between them. */
+static void best_ops(team *t, double (*const *loops)(size_t), int count, double *best)
 {
-    loop_run run = {.arithmetic = arithmetic, .steps = 1000};
-    double best = 0;
-    while (time_team(t, &run) < SAMPLE_SECONDS)
-        run.steps *= 2;
-    for (int i = 0; i < SAMPLES; i++) {
-        const double seconds = time_team(t, &run), rate = run.ops * team_members(t) / seconds;
-        best = rate > best ? rate : best;
+    loop_run runs[WAYS];
+    for (int k = 0; k < count; k++) {
+        runs[k] = (loop_run){.arithmetic = loops[k], .steps = 1000};
+        best[k] = 0;
+        while (time_team(t, &runs[k]) < SAMPLE_SECONDS)
+            runs[k].steps *= 2;
     }
-    return best;
+    for (int i = 0; i < SAMPLES; i++)
+        for (int k = 0; k < count; k++) {
+            const double seconds = time_team(t, &runs[k]), rate = runs[k].ops * team_members(t) / seconds;
+            best[k] = rate > best[k] ? rate : best[k];
+        }
 }
 
 /* Small buffers are read many times per sample, and the first reading, which fetches them, is lost among those. */
@@ -161,14 +167,13 @@ static bool measure_bandwidth(const machine *m, team *t, const bool *usable, pea
 /* An ISA may multiply bytes in two ways; the peak is that of the faster. */
 static void measure_isa(team *t, const peak_loops *loops, peaks *p)
 {
-    double u8s8 = 0;
-    for (int way = 0; way < 2 && loops->u8s8[way]; way++) {
-        const double rate = best_ops(t, loops->u8s8[way]);
-        u8s8 = rate > u8s8 ? rate : u8s8;
-    }
+    double (*ways[WAYS])(size_t) = {loops->f32, loops->u8s8[0], loops->u8s8[1]};
+    const int count = !ways[1] ? 1 : !ways[2] ? 2 : WAYS;
+    double best[WAYS] = {0};
+    best_ops(t, ways, count, best);
     p->isas[p->isa_count].isa = loops->isa;
-    p->isas[p->isa_count].f32 = best_ops(t, loops->f32);
-    p->isas[p->isa_count++].u8s8 = u8s8;
+    p->isas[p->isa_count].f32 = best[0];
+    p->isas[p->isa_count++].u8s8 = best[1] > best[2] ? best[1] : best[2];
 }
 
 bool peak_measure(const machine *m, team *t, peaks *p)
@@ -226,6 +231,6 @@ peak_bound peak_bound_of(const peaks *p, const peak_work *work)
     const double near = (double)work->near_bytes / p->bandwidth[work->near_level];
     /* Arithmetic and memory overlap, so the longer of the two counts; bytes from two levels pass one after the other. */
     if (compute >= far + near)
-        return (peak_bound){compute, "compute"};
-    return (peak_bound){far + near, peak_level_name(far >= near ? work->level : work->near_level)};
+        return (peak_bound){compute, "compute", compute, far + near};
+    return (peak_bound){far + near, peak_level_name(far >= near ? work->level : work->near_level), compute, far + near};
 }

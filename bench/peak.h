@@ -65,6 +65,7 @@ typedef struct peak_work {
 typedef struct peak_bound {
     double seconds;   /* no run can be faster than this */
     const char *name; /* what forbids it: "compute", "l1", "l2", "l3" or "dram" */
+    double compute, memory; /* the two sides of the roof, seconds: the longer one counts */
 } peak_bound;
 
 peak_bound peak_bound_of(const peaks *p, const peak_work *work);

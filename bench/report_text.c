@@ -47,3 +47,17 @@ void bench_print_machine(const bench_context *context, FILE *to)
     }
     fprintf(to, "\n");
 }
+
+/* "12 rounds" or the same with a warning that nobody can overlook. */
+void bench_print_noise(const measure_info *info, FILE *to)
+{
+    fprintf(to, "%d rounds in %.1f s", info->rounds, info->seconds);
+    if (info->disturbed)
+        fprintf(to, "; %d disturbed ones %s", info->disturbed, info->kept_disturbed ? "among them" : "left out");
+    if (info->repeated)
+        fprintf(to, "; %d measured again", info->repeated);
+    fprintf(to, "\n");
+    if (info->trouble[0])
+        fprintf(to, "%sNOT QUIET: %s. Measure again on an idle machine.%s\n", table_color(to, TABLE_WARN), info->trouble,
+                table_color(to, TABLE_PLAIN));
+}

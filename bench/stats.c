@@ -59,13 +59,19 @@ static double kth_of_draw(const double *sorted, const unsigned *times, size_t k)
     return sorted[i];
 }
 
+/* The median of a draw whose places have been counted. */
+static double median_counted(const double *sorted, size_t count, const unsigned *times)
+{
+    return 0.5 * (kth_of_draw(sorted, times, (count - 1) / 2) + kth_of_draw(sorted, times, count / 2));
+}
+
 /* The median of one draw. Counting how often each place is drawn saves sorting the draw. */
 static double median_of_draw(const double *sorted, size_t count, unsigned *times, uint64_t *state)
 {
     memset(times, 0, count * sizeof *times);
     for (size_t i = 0; i < count; i++)
         times[next_random(state) % count]++;
-    return 0.5 * (kth_of_draw(sorted, times, (count - 1) / 2) + kth_of_draw(sorted, times, count / 2));
+    return median_counted(sorted, count, times);
 }
 
 #define DRAWS 2000
@@ -89,5 +95,85 @@ stats_interval stats_bootstrap(double *values, size_t count)
     stats_sort(medians, DRAWS);
     result.lo = stats_quantile(medians, DRAWS, 0.025);
     result.hi = stats_quantile(medians, DRAWS, 0.975);
+    return result;
+}
+
+/* ---------------------------------------------------------------------------------------------- series ---- */
+
+/* A value and its place in time; sorted by value, so that places become ranks. */
+typedef struct timed_value {
+    double value;
+    size_t place;
+} timed_value;
+
+static int compare_timed(const void *a, const void *b)
+{
+    const timed_value *x = a, *y = b;
+    return (x->value > y->value) - (x->value < y->value);
+}
+
+/* The length of the runs that are drawn together. */
+static size_t run_length(size_t count)
+{
+    size_t length = 1;
+    while ((length + 1) * (length + 1) * (length + 1) <= count)
+        length++;
+    return length;
+}
+
+/* Runs from random places until `count` values are drawn; a run goes on at the beginning when it meets the end. */
+static void draw_runs(const size_t *ranks, size_t count, unsigned *times, uint64_t *state)
+{
+    const size_t length = run_length(count);
+    memset(times, 0, count * sizeof *times);
+    for (size_t drawn = 0; drawn < count;) {
+        const size_t start = next_random(state) % count;
+        for (size_t i = 0; i < length && drawn < count; i++, drawn++)
+            times[ranks[(start + i) % count]]++;
+    }
+}
+
+/* With the memory in place. */
+static stats_interval bootstrap_series(const timed_value *by_value, size_t count, double *sorted, size_t *ranks, unsigned *times)
+{
+    double medians[DRAWS];
+    uint64_t state = 1989;
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = by_value[i].value;
+        ranks[by_value[i].place] = i;
+    }
+    for (int i = 0; i < DRAWS; i++) {
+        draw_runs(ranks, count, times, &state);
+        medians[i] = median_counted(sorted, count, times);
+    }
+    stats_sort(medians, DRAWS);
+    return (stats_interval){stats_quantile(sorted, count, 0.5), stats_quantile(medians, DRAWS, 0.025),
+                            stats_quantile(medians, DRAWS, 0.975)};
+}
+
+stats_interval stats_bootstrap_series(const double *values, size_t count)
+{
+    if (count == 0)
+        return (stats_interval){0, 0, 0};
+    timed_value *by_value = malloc(count * sizeof *by_value);
+    double *sorted = malloc(count * sizeof *sorted);
+    size_t *ranks = malloc(count * sizeof *ranks);
+    unsigned *times = malloc(count * sizeof *times);
+    stats_interval result = {values[0], values[0], values[0]};
+    /* Without memory: the full range again. */
+    for (size_t i = 0; i < count; i++) {
+        result.lo = values[i] < result.lo ? values[i] : result.lo;
+        result.hi = values[i] > result.hi ? values[i] : result.hi;
+        if (by_value)
+            by_value[i] = (timed_value){values[i], i};
+    }
+    if (by_value && sorted && ranks && times) {
+        qsort(by_value, count, sizeof *by_value, compare_timed);
+        result = bootstrap_series(by_value, count, sorted, ranks, times);
+    }
+    free(by_value);
+    free(sorted);
+    free(ranks);
+    free(times);
     return result;
 }

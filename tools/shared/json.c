@@ -67,7 +67,10 @@ static void start_member(json *j, const char *key)
     if (j->depth > 0) {
         if (j->level[j->depth - 1].filled)
             fputc(',', j->to);
-        fprintf(j->to, "\n%*s", 2 * j->depth, "");
+        if (!j->level[j->depth - 1].line)
+            fprintf(j->to, "\n%*s", 2 * j->depth, "");
+        else if (j->level[j->depth - 1].filled)
+            fputc(' ', j->to);
         j->level[j->depth - 1].filled = true;
     }
     if (key) {
@@ -85,17 +88,24 @@ static void open_level(json *j, const char *key, char open, char close)
         abort();   /* a nesting that the program itself, not its input, decides */
     j->level[j->depth].close = close;
     j->level[j->depth].filled = false;
+    j->level[j->depth].line = j->depth > 0 && j->level[j->depth - 1].line;
     j->depth++;
 }
 
 void json_object(json *j, const char *key) { open_level(j, key, '{', '}'); }
 void json_array(json *j, const char *key) { open_level(j, key, '[', ']'); }
 
+void json_object_line(json *j, const char *key)
+{
+    open_level(j, key, '{', '}');
+    j->level[j->depth - 1].line = true;
+}
+
 /* Empty ones close on the same line: [] and {}. */
 void json_close(json *j)
 {
     j->depth--;
-    if (j->level[j->depth].filled)
+    if (j->level[j->depth].filled && !j->level[j->depth].line)
         fprintf(j->to, "\n%*s", 2 * j->depth, "");
     fputc(j->level[j->depth].close, j->to);
 }

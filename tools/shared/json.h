@@ -25,6 +25,7 @@ typedef struct json {
     struct {
         char close;   /* '}' or ']' */
         bool filled;  /* a comma is due before the next member */
+        bool line;    /* all members on one line, and those inside them */
     } level[JSON_MAX_DEPTH];
 } json;
 
@@ -33,6 +34,8 @@ bool json_end(json *j);
 
 void json_object(json *j, const char *key);
 void json_array(json *j, const char *key);
+/* An object on a line of its own: for long lists of small things. */
+void json_object_line(json *j, const char *key);
 void json_close(json *j);
 
 /* NULL gives null. Bytes that are not UTF-8 become U+FFFD. */

@@ -17,7 +17,7 @@
 struct table {
     const table_column *columns;
     int column_count;
-    char **cells;            /* row after row; NULL stands for a rule and fills a row */
+    char **cells;            /* row after row; NULL stands for a rule and fills a row; the byte behind a text's 0 is its colour */
     size_t count, room;
     bool short_of_memory;    /* cells went missing: print none rather than shifted ones */
 };
@@ -72,11 +72,25 @@ void table_cell(table *t, const char *format, ...)
     for (char *c = text; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7F)
             *c = '?';
-    char *copy = malloc(strlen(text) + 1);
+    char *copy = calloc(strlen(text) + 2, 1);
     if (copy)
         append(t, strcpy(copy, text));
     else
         t->short_of_memory = true;
+}
+
+void table_paint(table *t, int color)
+{
+    char *last = t && t->count ? t->cells[t->count - 1] : NULL;
+    if (last)
+        last[strlen(last) + 1] = (char)color;
+}
+
+const char *table_color(FILE *to, int color)
+{
+    static const char *const codes[] = {"\033[0m", "\033[32m", "\033[31m", "\033[33m", "\033[1m", "\033[2m"};
+    const char *forbidden = getenv("NO_COLOR");
+    return isatty(fileno(to)) && !(forbidden && *forbidden) ? codes[color] : "";
 }
 
 /* A row begun before it is filled up with empty cells. */
@@ -142,7 +156,8 @@ static const char *skip_characters(const char *text, int count)
 /* One cell, aligned; the last of a row gets no spaces behind it. */
 static void print_cell(const char *text, int width, int style, bool last, FILE *to)
 {
-    const int have = text_width(text);
+    const int have = text_width(text), color = text[strlen(text) + 1];
+    fputs(color ? table_color(to, color) : "", to);
     if (have > width) {
         /* Layer names differ at their ends more often than at their beginnings. */
         const int head = (width - 2) / 4, tail = width - 2 - head;
@@ -153,7 +168,16 @@ static void print_cell(const char *text, int width, int style, bool last, FILE *
     } else {
         fprintf(to, "%s%*s", text, last ? 0 : width - have, "");
     }
+    fputs(color ? table_color(to, TABLE_PLAIN) : "", to);
     fputs(last ? "\n" : "  ", to);
+}
+
+/* A title is a cell without a colour of its own. */
+static void print_title(const char *title, int width, int style, bool last, FILE *to)
+{
+    char text[80] = "";
+    snprintf(text, sizeof text - 1, "%s", title);
+    print_cell(text, width, style, last, to);
 }
 
 /* Dashes under every column. */
@@ -181,7 +205,7 @@ void table_fit(const table *t, int width, FILE *to)
     int widths[TABLE_MAX_COLUMNS];
     find_widths(t, width, widths);
     for (int c = 0; c < t->column_count; c++)
-        print_cell(t->columns[c].title, widths[c], t->columns[c].style, c + 1 == t->column_count, to);
+        print_title(t->columns[c].title, widths[c], t->columns[c].style, c + 1 == t->column_count, to);
     print_rule(widths, t->column_count, to);
     for (size_t i = 0; i + (size_t)t->column_count <= t->count; i += (size_t)t->column_count) {
         if (!t->cells[i]) {

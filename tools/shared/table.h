@@ -34,6 +34,13 @@ void table_free(table *t);
 /* The next cell; control characters in it are shown as '?'. */
 void table_cell(table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Colours, for terminals only (and not where NO_COLOR is set, https://no-color.org). */
+enum { TABLE_PLAIN, TABLE_GOOD, TABLE_BAD, TABLE_WARN, TABLE_STRONG, TABLE_FAINT };
+/* Gives the last cell a colour. */
+void table_paint(table *t, int color);
+/* The terminal's code for it; "" where `to` is no terminal. */
+const char *table_color(FILE *to, int color);
+
 /* A line across, between the rows before and after it. */
 void table_rule(table *t);
 
