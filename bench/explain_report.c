@@ -9,26 +9,6 @@
 
 /* ------------------------------------------------------------------------------------------------ text ---- */
 
-/* A sentence, broken into lines of at most `width` columns, each after `indent` spaces. */
-static void print_wrapped(const char *text, int indent, int width, FILE *to)
-{
-    int column = 0;
-    while (*text) {
-        int length = (int)strcspn(text, " ");
-        if (!strncmp(text + length, " %", 2)) /* a number stays with its unit */
-            length += 2;
-        if (column > 0 && column + 1 + length > width) {
-            fputc('\n', to);
-            column = 0;
-        }
-        fprintf(to, "%*s%.*s", column ? 1 : indent, "", length, text);
-        column += (column ? 1 : indent) + length;
-        text += length;
-        text += strspn(text, " ");
-    }
-    fputc('\n', to);
-}
-
 /* factor, the speed-up so far, a bar that long, what it is. */
 static void print_waterfall(const explanation *e, FILE *to)
 {
@@ -74,7 +54,7 @@ static void print_layers(const explanation *e, FILE *to)
         for (size_t i = 0; i < shown; i++) {
             const char *name = e->layers[i].int8 ? e->layers[i].int8->name : e->layers[i].f32->name;
             fprintf(to, "%s%s%s\n", table_color(to, TABLE_STRONG), name, table_color(to, TABLE_PLAIN));
-            print_wrapped(e->layers[i].reason, 2, 78, to);
+            table_wrap(e->layers[i].reason, 2, 78, to);
         }
     }
     table_free(t);
@@ -88,7 +68,7 @@ void explain_print(const explain_heading *h, const explanation *e, FILE *to)
     print_waterfall(e, to);
     print_layers(e, to);
     fprintf(to, "\n");
-    print_wrapped(e->verdict, 0, 78, to);
+    table_wrap(e->verdict, 0, 78, to);
 }
 
 /* ------------------------------------------------------------------------------------------------ JSON ---- */

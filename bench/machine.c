@@ -84,3 +84,28 @@ void machine_read(machine *m)
     affinity_read(&m->cpus);
     read_caches(m->cache);
 }
+
+/* The number at the beginning of a file; 0 for "max", or if there is no such file. */
+static double read_number(const char *path)
+{
+    double value = 0;
+    FILE *file = fopen(path, "r");
+    if (file && fscanf(file, "%lf", &value) != 1)
+        value = 0;
+    if (file)
+        fclose(file);
+    return value;
+}
+
+/* Page cache counts as used by the control group, though it can be had: so this is cautious. */
+double machine_free_memory(void)
+{
+    char text[64];
+    double there = 0;
+    if (find_line("/proc/meminfo", "MemAvailable", text, sizeof text))
+        there = 1024 * atof(text);
+    const double limit = read_number("/sys/fs/cgroup/memory.max"), used = read_number("/sys/fs/cgroup/memory.current");
+    if (limit > 0 && (there <= 0 || limit - used < there))
+        there = limit - used;
+    return there;
+}

@@ -14,4 +14,7 @@ typedef struct machine {
 
 void machine_read(machine *m);
 
+/* Bytes that can still be had: by the system's count, and by the limit of the control group if there is one; 0 if nobody tells. */
+double machine_free_memory(void);
+
 #endif

@@ -143,6 +143,8 @@ static bool bound_again(model_set *set, bench_context *context, failure *why)
     return true;
 }
 
+static bool is_over(const model_plan *plan) { return interrupt_seen() || (plan->deadline > 0 && measure_now() > plan->deadline); }
+
 /* Peaks first: they need the machine for themselves. The models of a group live from its first batch to its last. */
 bool model_set_measure(model_set *set, bench_context *context, const model_plan *plan, failure *why)
 {
@@ -151,7 +153,7 @@ bool model_set_measure(model_set *set, bench_context *context, const model_plan 
     for (int i = 0; i < set->variant_count && ok; i++)
         ok = bench_peaks(context, set->variants[i].threads, why) != NULL;
     progress_start(&line, plan->what ? plan->what : "measuring", set->variant_count);
-    for (int i = 0, count; i < set->variant_count && ok && !interrupt_seen(); i += count) {
+    for (int i = 0, count; i < set->variant_count && ok && !is_over(plan); i += count) {
         const int group = set->variants[i].file->group;
         count = batch_size(set, i);
         progress_show(&line, i);
@@ -161,6 +163,8 @@ bool model_set_measure(model_set *set, bench_context *context, const model_plan 
         if (i + count == set->variant_count || set->variants[i + count].file->group != group)
             model_group_close(set, group);
     }
+    for (int i = 0; i < set->file_count; i++) /* of a group that was left early */
+        model_group_close(set, set->files[i].group);
     progress_end(&line);
     return ok && (plan->skip_layers || bound_again(set, context, why));
 }

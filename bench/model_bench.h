@@ -90,13 +90,14 @@ typedef struct model_plan {
     double seconds;    /* for each variant, about */
     int min_rounds;    /* 0: MEASURE_MIN_ROUNDS */
     bool skip_cold, skip_layers;
+    double deadline;   /* no batch begins after it (measure_now); 0: none */
     const char *what;  /* for the line of progress; NULL: "measuring" */
 } model_plan;
 
 /* A word is the path of a .oct file or the name of a network of the zoo (`octet-bench zoo`). A network stands for its models in
  * lists->schemes, or in all that can be made; a float file is joined by twins only if schemes are given. false: a matter of usage. */
 bool model_set_open(model_set *set, char *const *words, int count, const bench_lists *lists, failure *why);
-/* After Ctrl-C: true, with the variants that are measured. */
+/* After Ctrl-C, or past the deadline: true, with the variants that are measured. */
 bool model_set_measure(model_set *set, bench_context *context, const model_plan *plan, failure *why);
 void model_set_close(model_set *set);
 

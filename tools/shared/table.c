@@ -217,6 +217,25 @@ void table_fit(const table *t, int width, FILE *to)
     }
 }
 
+void table_wrap(const char *text, int indent, int width, FILE *to)
+{
+    int column = 0;
+    while (*text) {
+        int length = (int)strcspn(text, " ");
+        if (!strncmp(text + length, " %", 2)) /* a number stays with its unit */
+            length += 2;
+        if (column > 0 && column + 1 + length > width) {
+            fputc('\n', to);
+            column = 0;
+        }
+        fprintf(to, "%*s%.*s", column ? 1 : indent, "", length, text);
+        column += (column ? 1 : indent) + length;
+        text += length;
+        text += strspn(text, " ");
+    }
+    fputc('\n', to);
+}
+
 /* --------------------------------------------------------------------------------------------- numbers ---- */
 
 /* Divides by `base` until the number is small enough for its unit. */

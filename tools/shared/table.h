@@ -48,6 +48,9 @@ void table_print(const table *t, FILE *to);
 /* The same for `width` columns; 0: as wide as it is. */
 void table_fit(const table *t, int width, FILE *to);
 
+/* A paragraph, broken at spaces into lines of at most `width` columns, each behind `indent` spaces. */
+void table_wrap(const char *text, int indent, int width, FILE *to);
+
 /* 1234567 as "1.23 M", 1536 bytes as "1.5 KiB". Write at most `size` bytes, return text. */
 char *table_count(double value, char *text, size_t size);
 char *table_bytes(double bytes, char *text, size_t size);
