@@ -82,7 +82,8 @@ typedef struct bench_record {
     size_t size;
 } bench_record;
 
-/* Opens the JSON object of a run: "octet", "schema", "engine", "machine" ...; the caller adds its own members to record->j. */
+/* Opens the JSON object of a run: "octet", "schema", "engine", "machine" ...; the caller adds its own members to record->j. Without a context (NULL): no
+ * "machine". */
 bool bench_record_begin(bench_record *record, const bench_context *context, failure *why);
 /* Writes the files. The CSV has a row for each object in the array `rows`. The record is gone afterwards, also on failure. */
 bool bench_record_end(bench_record *record, const bench_output *o, const char *rows, failure *why);

@@ -59,6 +59,8 @@ static void fill_figure(kernel_figure *f, const kernel_row *row, const measure_r
     f->median = result->median;
     f->p5 = result->p5;
     f->p95 = result->p95;
+    f->lo = result->lo;
+    f->hi = result->hi;
     f->ops_per_second = ops / result->median;
     f->bound = peak_bound_of(p, &work);
 }

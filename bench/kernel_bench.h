@@ -13,6 +13,7 @@ typedef struct kernel_figure {
     bool int8;
     bool foreign;           /* another library's: never octet's best */
     double median, p5, p95; /* seconds */
+    double lo, hi;          /* 95 % interval of the median */
     double ops_per_second;
     peak_bound bound;
     size_t bytes;

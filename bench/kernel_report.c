@@ -39,6 +39,8 @@ static void write_figure(json *j, const kernel_row *row, const kernel_figure *f,
     json_number(j, "median_us", 1e6 * f->median);
     json_number(j, "p5_us", 1e6 * f->p5);
     json_number(j, "p95_us", 1e6 * f->p95);
+    json_number(j, "lo_us", 1e6 * f->lo);
+    json_number(j, "hi_us", 1e6 * f->hi);
     json_number(j, "gops", 1e-9 * f->ops_per_second);
     json_number(j, "percent_of_peak", 100 * f->bound.seconds / f->median);
     json_text(j, "bound", f->bound.name);

@@ -12,8 +12,9 @@
 #include "csv.h"
 #include "json_read.h"
 #include "octet.h"
+#include "run_file.h"
 
-#define SCHEMA 1
+#define SCHEMA RUN_SCHEMA
 
 /* In units of 10^9: GFLOP/s, GOP/s, GB/s. */
 static void write_peaks(json *j, const peaks *p)
@@ -113,7 +114,8 @@ bool bench_record_begin(bench_record *record, const bench_context *context, fail
     json_text(j, "command", command_line);
     json_text(j, "compiler", __VERSION__);
     json_text(j, "flags", BENCH_FLAGS);
-    write_machine(j, context);
+    if (context)
+        write_machine(j, context);
     return true;
 }
 
