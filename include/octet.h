@@ -148,6 +148,10 @@ typedef struct oct_options {
     const char *isa;  /* a name as oct_isa gives it; NULL for the best available */
     int threads;      /* 1..OCT_MAX_THREADS; 0: one per CPU that the process may use */
     int profile;      /* 1: take the time of every layer in every run; see oct_session_layer */
+    int no_winograd;  /* 1: compute every 3x3 convolution directly. By default those where it pays take Winograd's way, with a quarter of
+                         the products: u8 results are the same, bit for bit; f32 ones differ by rounding (docs/KERNELS.md gives the
+                         bound), and a NaN or an infinity spreads over its tile of 4 x 4 outputs. It takes memory: float weights
+                         four times as much as direct */
 } oct_options;
 
 #define OCT_MAX_THREADS 256
@@ -185,7 +189,7 @@ OCT_API oct_status oct_session_describe(const oct_session *session, oct_session_
 
 /* How a layer runs in this session; index as in oct_model_layer. The strings belong to the session. */
 typedef struct oct_layer_run {
-    const char *algo;     /* "direct", "rows", "depthwise", "elementwise", "none" (its result is another tensor's memory), ... */
+    const char *algo;     /* "direct", "winograd", "rows", "depthwise", "elementwise", "none" (its result is another tensor's memory), ... */
     const char *kernel;   /* the micro-kernel that does it: "gemm_u8s8 avx2 6x16" */
     double microseconds;  /* of the last run; 0 unless oct_options.profile */
     size_t bytes_moved;   /* inputs + weights + outputs: what has to pass through memory at least once */

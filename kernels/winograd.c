@@ -47,6 +47,24 @@ oct_winograd_span oct_winograd_cut(size_t side, size_t index)
     return (oct_winograd_span){4 * index, min_size(left, 4)};
 }
 
+/* -------------------------------------------------------------------------------------- which way ---- */
+
+/* Where the direct kernels are faster: too few channels to pay for the transforms, or too few tiles to share transformed weights. */
+enum { LEAST_CHANNELS = 16, LEAST_OUTPUTS = 36 };
+
+bool oct_winograd_pays(const oct_conv_shape *s, const oct_winograd_entry *entry)
+{
+    (void)entry;
+    return s->in_c >= LEAST_CHANNELS && s->out_c >= LEAST_CHANNELS && s->out_h * s->out_w >= LEAST_OUTPUTS;
+}
+
+oct_winograd_weights oct_winograd_prefer(const oct_conv_shape *s, const oct_winograd_entry *entry)
+{
+    (void)s;
+    (void)entry;
+    return OCT_WINOGRAD_STORED;
+}
+
 /* ---------------------------------------------------------------------------------------- the plan ---- */
 
 /* Bytes of all transformed weights. */

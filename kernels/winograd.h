@@ -60,6 +60,9 @@ bool oct_winograd_accepts(const oct_conv_shape *shape);
 /* Whether it should be computed so: by measurement (docs/RESULTS.md). The entry must be there (input not NULL). */
 bool oct_winograd_pays(const oct_conv_shape *shape, const oct_winograd_entry *entry);
 
+/* Stored or expanded, likewise. */
+oct_winograd_weights oct_winograd_prefer(const oct_conv_shape *shape, const oct_winograd_entry *entry);
+
 /* threads: how many there are to be kept busy; only the cutting depends on it. */
 oct_winograd oct_winograd_plan(const oct_conv_shape *shape, const oct_winograd_entry *entry, oct_winograd_weights weights, size_t threads);
 

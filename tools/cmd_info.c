@@ -200,7 +200,7 @@ int cmd_info(int argc, char **argv)
     engine_option_rows(&o.engine, engine);
     const arg_spec spec = {
         .command = "octet info",
-        .usage = "MODEL.oct [--json] [--isa NAME] [--threads N]",
+        .usage = "MODEL.oct [--json] [--isa NAME] [--threads N] [--no-winograd]",
         .about = "Shows the model's inputs, outputs and layers, and how each layer runs in a session\n"
                  "of this machine. Shapes of layers are those inside: N x H x W x C.\n",
         .word = "MODEL.oct",

@@ -341,7 +341,7 @@ int cmd_verify(int argc, char **argv)
     engine_option_rows(&o.engine, engine);
     const arg_spec spec = {
         .command = "octet verify",
-        .usage = "DIR.. [--rtol R] [--atol A] [--isa NAME] [--threads N]",
+        .usage = "DIR.. [--rtol R] [--atol A] [--isa NAME] [--threads N] [--no-winograd]",
         .about = "Runs ONNX test folders: DIR/model.onnx on DIR/test_data_set_*/input_*.pb must give\n"
                  "output_*.pb, |y - expected| <= A + R * |expected| for every element, once as imported\n"
                  "and once optimised, saved and loaded. The tolerances are those of ONNX's own runner.\n"

@@ -3,6 +3,7 @@
  *   input --(stage: u8 to s16)--> oct_gemm_run --> output                   matrix, direct (direct: over row pointers)
  *   input --some image rows--> strip in scratch memory --> oct_gemm_run     rows, patches: copy and product in one unit of work
  *   input --> depthwise kernel --> output                                   depthwise
+ *   input --transform--> products --transform--> output                     winograd
  *
  * A grouped convolution is one product per group over the same row pointers: group g starts k elements further into every row
  * (a_offset) and writes n columns further on. Units of all groups form one list, so that small groups are shared out as well as
@@ -22,7 +23,7 @@ static size_t max_size(size_t a, size_t b) { return a > b ? a : b; }
 
 static bool in_strips(const oct_conv *conv)
 {
-    return !conv->depthwise && (conv->lowering == OCT_LOWERING_ROWS || conv->lowering == OCT_LOWERING_PATCHES);
+    return !conv->depthwise && !conv->winograd && (conv->lowering == OCT_LOWERING_ROWS || conv->lowering == OCT_LOWERING_PATCHES);
 }
 
 /* The way, and with it the form of the products: taps and k are what the weights are packed for. The depthwise kernels have a
@@ -32,7 +33,7 @@ static void choose_way(oct_conv *conv, const oct_gemm_entry *entry)
     const oct_conv_shape *s = &conv->shape;
     conv->taps = s->kernel_h * s->kernel_w;
     conv->k = s->in_c / s->groups;
-    if (conv->depthwise)
+    if (conv->depthwise || conv->winograd)
         return;
     conv->lowering = oct_conv_lowering(s, entry);
     conv->widen = entry->a_elem == OCT_ELEM_S16;
@@ -65,12 +66,52 @@ static bool is_depthwise(const oct_conv_shape *shape, const oct_linear_desc *des
     return shape->groups > 1 && shape->groups == shape->in_c && !desc->residual && !desc->dynamic;
 }
 
+/* Integers by Winograd are exact only if every channel's sums stay within bounds; others take another way. */
+static bool is_winograd(const oct_conv_shape *shape, const oct_linear_desc *desc, oct_conv_choice choice)
+{
+    const oct_winograd_entry *entry = desc->u8 ? &desc->kernels->winograd_u8s8 : &desc->kernels->winograd_f32;
+    oct_linear_desc columns = *desc;
+    columns.columns = shape->out_c;
+    columns.taps = 9;
+    columns.k = shape->in_c;
+    return choice.winograd && entry->input && oct_winograd_accepts(shape) && oct_winograd_pays(shape, entry) &&
+           oct_linear_winograd_provable(&columns);
+}
+
+static void plan_winograd(oct_conv *conv, const oct_linear_desc *desc, oct_conv_choice choice)
+{
+    const oct_winograd_entry *entry = desc->u8 ? &desc->kernels->winograd_u8s8 : &desc->kernels->winograd_f32;
+    conv->tiles = oct_winograd_plan(&conv->shape, entry, oct_winograd_prefer(&conv->shape, entry), (size_t)choice.threads);
+}
+
+/* Products begin at the bias: f32 as it is, integers times 576, which the output transform divides by, modulo 2^32. */
+static oct_status make_start(oct_conv *conv, oct_keeper *keeper)
+{
+    const oct_linear *linear = &conv->linear;
+    conv->start = linear->e.bias;
+    if (!linear->u8)
+        return OCT_OK;
+    uint32_t *start = oct_keep(keeper, linear->padded, sizeof *start);
+    if (!start)
+        return oct_fail_memory(linear->padded * sizeof *start);
+    for (size_t c = 0; c < linear->padded; c++)
+        start[c] = 576u * (uint32_t)(linear->waiting.count ? linear->waiting.acc_bias : linear->e.acc_bias)[c];
+    conv->start = start;
+    return OCT_OK;
+}
+
 /* Memory beside the weights. */
 static oct_status size_up(oct_conv *conv, oct_keeper *keeper)
 {
     if (conv->depthwise) {
         conv->thread_scratch = oct_align_up(conv->linear.depthwise->scratch_bytes(&conv->shape));
         return OCT_OK;
+    }
+    if (conv->winograd) {
+        conv->thread_scratch = oct_winograd_thread_scratch(&conv->tiles);
+        conv->shared_scratch = oct_winograd_shared_scratch(&conv->tiles);
+        OCT_TRY(make_start(conv, keeper));
+        return make_padding(conv, keeper);
     }
     if (in_strips(conv)) {
         conv->thread_scratch = oct_align_up(oct_strips_scratch(&conv->strips));
@@ -83,11 +124,16 @@ static oct_status size_up(oct_conv *conv, oct_keeper *keeper)
 
 /* The number of rows decides between the kernels for one row and those for many, and those decide by a_elem whether u8 has to be
  * widened: hence the order. Row pointers cost 8 bytes per output pixel and tap. */
-oct_status oct_conv_prepare(const oct_conv_shape *shape, const oct_linear_desc *desc, oct_keeper *keeper, oct_conv *conv)
+oct_status oct_conv_prepare(const oct_conv_shape *shape, const oct_linear_desc *desc, oct_conv_choice choice, oct_keeper *keeper,
+                            oct_conv *conv)
 {
     oct_linear_desc full = *desc;
     *conv = (oct_conv){.depthwise = is_depthwise(shape, desc), .shape = *shape, .x_zero = (uint8_t)desc->x_zero};
+    conv->winograd = !conv->depthwise && is_winograd(shape, desc, choice);
+    if (conv->winograd)
+        plan_winograd(conv, desc, choice);
     full.depthwise = conv->depthwise ? &conv->shape : NULL;
+    full.winograd = conv->winograd ? &conv->tiles : NULL;
     full.groups = shape->groups;
     full.columns = shape->out_c;
     full.rows = conv->rows = shape->batch * shape->out_h * shape->out_w;
@@ -109,11 +155,11 @@ static size_t in_elements(const oct_conv *conv)
     return conv->shape.batch * conv->shape.in_h * conv->shape.in_w * conv->shape.in_c;
 }
 
-/* Depthwise kernels and strips want some lines of buffer per thread; the others want the staged input, which all threads share. */
+/* Depthwise kernels, strips and Winograd want some lines of buffer per thread; the others want the staged input, which all threads share. */
 size_t oct_conv_scratch(const oct_conv *conv, int threads)
 {
     if (conv->thread_scratch > 0)
-        return conv->thread_scratch * (size_t)threads;
+        return conv->shared_scratch + conv->thread_scratch * (size_t)threads;
     return conv->widen ? in_elements(conv) * conv->elem_bytes : 0;
 }
 
@@ -123,11 +169,14 @@ void oct_conv_connect(const oct_conv_call *call)
     const oct_conv *conv = call->conv;
     if (in_strips(conv))
         oct_strips_connect(&conv->strips, call->scratch, call->pointers);
-    else if (!conv->depthwise && conv->lowering == OCT_LOWERING_DIRECT)
+    else if (!conv->depthwise && !conv->winograd && conv->lowering == OCT_LOWERING_DIRECT)
         oct_conv_rows(&conv->shape, conv->widen ? call->scratch : call->in, conv->elem_bytes, conv->padding, call->pointers);
 }
 
-const char *oct_conv_algo_name(const oct_conv *conv) { return conv->depthwise ? "depthwise" : oct_lowering_name(conv->lowering); }
+const char *oct_conv_algo_name(const oct_conv *conv)
+{
+    return conv->depthwise ? "depthwise" : conv->winograd ? "winograd" : oct_lowering_name(conv->lowering);
+}
 
 /* --------------------------------------------------------------------------------------------- executing ---- */
 
@@ -151,14 +200,28 @@ static void stage(void *arg, size_t begin, size_t end, int thread)
                              (int16_t *)w->call->scratch + begin * c);
 }
 
+/* The epilogue of one group with all addresses. */
+static oct_epilogue group_epilogue(const oct_conv_call *call, size_t group)
+{
+    const oct_linear *linear = &call->conv->linear;
+    const size_t n = linear->columns / linear->groups, out_bytes = linear->e.out_elem == OCT_ELEM_U8 ? 1 : sizeof(float);
+    oct_epilogue e = oct_linear_job(linear, group).e;
+    e.out = (uint8_t *)call->out + group * n * out_bytes;
+    e.out_ld = linear->columns;
+    if (call->residual) {
+        e.residual = (const uint8_t *)call->residual + group * n * out_bytes;
+        e.residual_ld = linear->columns;
+    }
+    return e;
+}
+
 /* The job of one group with all addresses. A matrix's rows are in_c apart whatever the group; the output's are
  * all columns apart. */
 static oct_gemm_job group_job(const oct_conv_call *call, size_t group)
 {
     const oct_conv *conv = call->conv;
-    const oct_linear *linear = &conv->linear;
-    const size_t n = linear->columns / linear->groups, out_bytes = linear->e.out_elem == OCT_ELEM_U8 ? 1 : sizeof(float);
-    oct_gemm_job job = oct_linear_job(linear, group);
+    oct_gemm_job job = oct_linear_job(&conv->linear, group);
+    job.e = group_epilogue(call, group);
     job.m = conv->rows;
     if (conv->lowering == OCT_LOWERING_MATRIX) {
         job.a = (const uint8_t *)(conv->widen ? call->scratch : call->in) + group * conv->k * conv->elem_bytes;
@@ -167,12 +230,6 @@ static oct_gemm_job group_job(const oct_conv_call *call, size_t group)
         job.rows = call->pointers;
         job.a_offset = group * conv->k;
         job.padding = conv->padding;
-    }
-    job.e.out = (uint8_t *)call->out + group * n * out_bytes;
-    job.e.out_ld = linear->columns;
-    if (call->residual) {
-        job.e.residual = (const uint8_t *)call->residual + group * n * out_bytes;
-        job.e.residual_ld = linear->columns;
     }
     return job;
 }
@@ -219,6 +276,36 @@ static void depthwise(void *arg, size_t begin, size_t end, int thread)
     }
 }
 
+/* One phase of a Winograd convolution. */
+typedef struct winograd_phase {
+    oct_winograd_job job;
+    size_t phase;
+    uint8_t *scratch;          /* of all threads */
+    size_t thread_scratch;
+} winograd_phase;
+
+static void run_phase(void *arg, size_t begin, size_t end, int thread)
+{
+    const winograd_phase *p = arg;
+    oct_winograd_run(&p->job, p->phase, begin, end, p->scratch + (size_t)thread * p->thread_scratch);
+}
+
+/* Each phase is shared out by itself; macs: of the direct way, of which a quarter and the transforms remain. */
+static void winograd(const oct_conv_call *call, uint8_t x_zero, double macs, oct_pool *pool)
+{
+    const oct_conv *conv = call->conv;
+    const size_t phases = oct_winograd_phases(&conv->tiles);
+    winograd_phase p = {.scratch = (uint8_t *)call->scratch + conv->shared_scratch, .thread_scratch = conv->thread_scratch};
+    p.job = (oct_winograd_job){.plan = &conv->tiles, .packed = conv->linear.packed, .in = call->in, .padding = conv->padding,
+                               .in_zero = x_zero, .start = conv->start, .e = group_epilogue(call, 0), .post = conv->linear.post,
+                               .shared = call->scratch};
+    for (p.phase = 0; p.phase < phases; p.phase++) {
+        const size_t units = oct_winograd_units(&conv->tiles, p.phase);
+        const double share = phases == 1 ? 0.35 : p.phase == 0 ? 0.05 : 0.3;
+        oct_pool_run(pool, run_phase, &p, units, oct_grain(units, oct_multiply_time(share * macs, conv->linear.u8)));
+    }
+}
+
 /* All that depends on the input's scale and zero point, where these have just been found. */
 static void adapt(const oct_conv_call *call)
 {
@@ -242,6 +329,10 @@ void oct_conv_execute(const oct_conv_call *call, const oct_kernels *kernels, oct
     if (conv->depthwise) {
         const size_t units = s->batch * s->out_h;
         oct_pool_run(pool, depthwise, &w, units, oct_grain(units, oct_depthwise_time(macs, conv->linear.u8)));
+        return;
+    }
+    if (conv->winograd) {
+        winograd(call, w.x_zero, macs, pool);
         return;
     }
     if (in_strips(conv)) {

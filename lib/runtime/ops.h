@@ -40,6 +40,7 @@ typedef struct oct_setup {
     const oct_graph *graph;
     const oct_kernels *kernels;
     int threads;
+    bool winograd;                 /* may be taken */
     oct_keeper *keeper;
     oct_run_scale *run_scales;     /* one per value: those of dynamic ones, written by every run */
 } oct_setup;

@@ -289,7 +289,7 @@ static oct_status pack_convolution(const oct_convolution_desc *desc, const oct_c
     const oct_linear_desc linear = describe(made->kernels, w, desc->bias, q);
     made->convolution = true;
     made->linear.u8 = linear.u8;
-    return oct_conv_prepare(shape, &linear, &made->keeper, &made->conv);
+    return oct_conv_prepare(shape, &linear, (oct_conv_choice){.winograd = false, .threads = 1}, &made->keeper, &made->conv);
 }
 
 /* As matrix(). */

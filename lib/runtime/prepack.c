@@ -129,6 +129,22 @@ static oct_status compute_columns(const oct_linear_desc *desc, columns *c)
     return OCT_OK;
 }
 
+/* A dynamic layer may meet any zero point; what a sum can reach is linear in it, so its ends decide. */
+bool oct_linear_winograd_provable(const oct_linear_desc *desc)
+{
+    const size_t count = desc->taps * desc->k;
+    for (size_t c = 0; desc->u8 && c < desc->columns; c++) {
+        const int8_t *w = (const int8_t *)desc->weights + c * count;
+        int32_t bias;
+        if (integer_bias(desc, c, &bias) != OCT_OK)
+            return false;
+        if (!oct_winograd_provable(w, count, bias, desc->dynamic ? 0 : (uint8_t)desc->x_zero) ||
+            (desc->dynamic && !oct_winograd_provable(w, count, bias, 255)))
+            return false;
+    }
+    return true;
+}
+
 /* -------------------------------------------------------------------------------------------- epilogue ---- */
 
 /* Everything in the epilogue that is the same for all columns. */
@@ -208,6 +224,15 @@ void oct_linear_rescale(const oct_linear *linear, oct_run_scale x)
     }
 }
 
+/* The weights of one group into panels, transformed first for Winograd. */
+static void pack_weights(const oct_linear_desc *desc, oct_packed *packed, const void *w, void *data)
+{
+    if (desc->winograd)
+        desc->u8 ? oct_winograd_pack_u8s8(packed, w, data) : oct_winograd_pack_f32(packed, w, data);
+    else
+        desc->u8 ? oct_pack_u8s8(packed, w, data) : oct_pack_f32(packed, w, data);
+}
+
 /* Groups one after the other, each padded to whole cache lines, so that every group's panels are aligned as one alone would be. */
 static oct_status pack_groups(const oct_linear_desc *desc, const oct_gemm_entry *variants, const columns *plain, oct_keeper *keeper,
                               oct_linear *linear)
@@ -215,7 +240,8 @@ static oct_status pack_groups(const oct_linear_desc *desc, const oct_gemm_entry 
     const size_t n = desc->columns / desc->groups, count = desc->taps * desc->k;
     /* The kernels read whole vectors of column numbers, which have to be aligned for every group. */
     const size_t padded = oct_align_up(oct_padded_columns(variants, n) * sizeof(float)) / sizeof(float);
-    const size_t bytes = oct_align_up(oct_packed_bytes(variants, n, desc->taps, desc->k));
+    const size_t taps = desc->winograd ? oct_winograd_taps(desc->winograd->weights) : desc->taps;
+    const size_t bytes = oct_align_up(oct_packed_bytes(variants, n, taps, desc->k));
     const columns spread = {.bias = oct_keep(keeper, desc->groups * padded, sizeof(float)),
                             .mult = oct_keep(keeper, desc->groups * padded, sizeof(float)),
                             .acc_bias = oct_keep(keeper, desc->groups * padded, sizeof(int32_t)),
@@ -228,14 +254,11 @@ static oct_status pack_groups(const oct_linear_desc *desc, const oct_gemm_entry 
         oct_packed *packed = &linear->packed[g];
         const columns to = group_columns(&spread, g * padded);
         const uint8_t *w = (const uint8_t *)desc->weights + g * n * count * elem_size(desc->u8);
-        *packed = (oct_packed){.variants = variants, .n = n, .taps = desc->taps, .k = desc->k,
-                               .transpose = desc->kernels->transpose_x32};
-        if (desc->u8)
-            oct_pack_u8s8(packed, (const int8_t *)w, data + g * bytes);
-        else
-            oct_pack_f32(packed, (const float *)(const void *)w, data + g * bytes);
+        *packed = (oct_packed){.variants = variants, .n = n, .taps = taps, .k = desc->k, .transpose = desc->kernels->transpose_x32};
+        pack_weights(desc, packed, w, data + g * bytes);
         spread_columns(packed, plain, g * n, desc->x_zero, &to);
     }
+    linear->winograd = desc->winograd ? desc->winograd->entry : NULL;
     linear->padded = padded;
     linear->entry = variants;
     linear->e.bias = spread.bias;
@@ -266,8 +289,9 @@ static oct_status pack_depthwise(const oct_linear_desc *desc, columns *plain, oc
 oct_status oct_linear_pack(const oct_linear_desc *desc, oct_keeper *keeper, oct_linear *linear)
 {
     columns plain = {0};
-    const oct_gemm_entry *variants =
-        desc->u8 ? oct_gemm_variants_u8s8(desc->kernels, desc->rows) : oct_gemm_variants_f32(desc->kernels, desc->rows);
+    const oct_gemm_entry *variants = desc->winograd ? desc->winograd->entry->gemm
+                                     : desc->u8     ? oct_gemm_variants_u8s8(desc->kernels, desc->rows)
+                                                    : oct_gemm_variants_f32(desc->kernels, desc->rows);
     *linear = (oct_linear){.u8 = desc->u8, .groups = desc->groups, .columns = desc->columns};
     OCT_TRY(set_epilogue(desc, linear));
     oct_status status = compute_columns(desc, &plain);
@@ -293,6 +317,8 @@ void oct_linear_kernel_name(const oct_linear *linear, char *text, size_t size)
     const char *type = linear->u8 ? "u8s8" : "f32";
     if (linear->depthwise)
         snprintf(text, size, "depthwise_%s %s", type, linear->depthwise->name);
+    else if (linear->winograd)
+        snprintf(text, size, "winograd_%s %s", type, linear->winograd->name);
     else
         snprintf(text, size, "gemm_%s %s", type, oct_panel_at(&linear->packed[0], 0).entry->name);
 }

@@ -7,6 +7,7 @@
 #include "gemm.h"
 #include "graph.h"
 #include "keeper.h"
+#include "winograd.h"
 
 /* Scale and zero point of a u8 tensor that are found at run time: real = scale * (q - zero). */
 typedef struct oct_run_scale {
@@ -18,6 +19,7 @@ typedef struct oct_run_scale {
 typedef struct oct_linear_desc {
     const oct_kernels *kernels;
     const oct_conv_shape *depthwise;  /* not NULL: through the depthwise kernels */
+    const oct_winograd *winograd;     /* not NULL: transformed, for this plan */
     size_t groups, columns;           /* columns of all groups together */
     size_t taps, k;                   /* weights are [columns][taps][k] */
     size_t rows;                      /* of one product; for a single one the gemv kernels are taken */
@@ -54,6 +56,7 @@ typedef struct oct_linear {
     const oct_gemm_entry *entry;      /* the first variant; its a_elem is what rows must consist of */
     const oct_depthwise_entry *depthwise;
     void *depthwise_packed;
+    const oct_winograd_entry *winograd;
     oct_epilogue e;                   /* without out and residual; bias, acc_bias and mult at group 0 */
     oct_activator activator;
     oct_waiting waiting;
@@ -63,6 +66,9 @@ typedef struct oct_linear {
 /* Errors: FORMAT (a weight of -128, a column whose sums could leave 32 bits, a scale out of bounds: named by its channel),
  * UNSUPPORTED (an activation that a u8 result cannot take), MEMORY. */
 oct_status oct_linear_pack(const oct_linear_desc *desc, oct_keeper *keeper, oct_linear *linear);
+
+/* Whether Winograd's integers are exact for every column (groups 1, 9 taps); true for f32. */
+bool oct_linear_winograd_provable(const oct_linear_desc *desc);
 
 /* Makes a dynamic layer ready for an x of this scale and zero point. */
 void oct_linear_rescale(const oct_linear *linear, oct_run_scale x);

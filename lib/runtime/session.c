@@ -30,7 +30,7 @@ struct oct_session {
     const oct_kernels *kernels;
     oct_pool *pool;
     int threads;
-    bool profile, ran;
+    bool profile, winograd, ran;
     oct_plan plan;
     uint8_t *arena;
     oct_step *steps;      /* one per node */
@@ -101,7 +101,7 @@ static const oct_runtime_op *runtime_op_of(const oct_graph *graph, const oct_nod
 /* Without addresses, because the scratch memory that the plan has to place is known only afterwards. */
 static oct_status prepare_steps(oct_session *s)
 {
-    const oct_setup setup = {.graph = s->graph, .kernels = s->kernels, .threads = s->threads, .keeper = &s->keeper,
+    const oct_setup setup = {.graph = s->graph, .kernels = s->kernels, .threads = s->threads, .winograd = s->winograd, .keeper = &s->keeper,
                              .run_scales = oct_keep(&s->keeper, (size_t)s->graph->value_count, sizeof *setup.run_scales)};
     if (!setup.run_scales)
         return oct_fail_memory((size_t)s->graph->value_count * sizeof *setup.run_scales);
@@ -161,6 +161,7 @@ static oct_status create(oct_session *s, const oct_options *options)
     OCT_TRY(choose_kernels(options->isa, &s->kernels));
     s->threads = options->threads ? options->threads : oct_cpu_count();
     s->profile = options->profile != 0;
+    s->winograd = !options->no_winograd;
     s->input_set = oct_alloc((size_t)s->graph->input_count, sizeof *s->input_set);
     if (!s->input_set)
         return oct_fail_memory((size_t)s->graph->input_count);

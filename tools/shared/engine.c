@@ -1,4 +1,4 @@
-/* engine.c - which kernels and how many threads: the same two options for every command that makes a session. */
+/* engine.c - which kernels and how many threads: the same options for every command that makes a session. */
 #include "engine.h"
 
 #include <stdio.h>
@@ -11,7 +11,9 @@ void engine_option_rows(engine_options *o, arg_option rows[ENGINE_OPTION_ROWS])
                            .help = "instruction set, as `octet isa` lists them (default: the best)"};
     rows[1] = (arg_option){"--threads", .kind = ARG_INTEGER, .to = &o->threads, .value = "N", .min = 1, .max = OCT_MAX_THREADS,
                            .help = "threads (default: one per CPU that may be used)"};
-    rows[2] = (arg_option){0};
+    rows[2] = (arg_option){"--no-winograd", .kind = ARG_FLAG, .to = &o->no_winograd,
+                           .help = "3x3 convolutions directly, even where Winograd's way is faster"};
+    rows[3] = (arg_option){0};
 }
 
 /* "avx512vnni, avx2, scalar" */
@@ -48,5 +50,5 @@ bool engine_check(const engine_options *o, failure *why)
 
 oct_options engine_session_options(const engine_options *o)
 {
-    return (oct_options){.isa = o->isa, .threads = (int)o->threads};
+    return (oct_options){.isa = o->isa, .threads = (int)o->threads, .no_winograd = o->no_winograd};
 }

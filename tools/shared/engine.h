@@ -1,4 +1,4 @@
-/* engine.h - the options --isa and --threads, alike in all commands. */
+/* engine.h - the options --isa, --threads and --no-winograd, alike in all commands. */
 #ifndef TOOLS_ENGINE_H
 #define TOOLS_ENGINE_H
 
@@ -10,9 +10,10 @@
 typedef struct engine_options {
     const char *isa;    /* NULL: the best */
     int64_t threads;    /* 0: one per CPU */
+    bool no_winograd;
 } engine_options;
 
-#define ENGINE_OPTION_ROWS 3
+#define ENGINE_OPTION_ROWS 4
 void engine_option_rows(engine_options *o, arg_option rows[ENGINE_OPTION_ROWS]);
 
 /* False, with the ISAs that are available in the sentence, if the named one is unknown or cannot run here. */
