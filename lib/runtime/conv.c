@@ -84,19 +84,23 @@ static void plan_winograd(oct_conv *conv, const oct_linear_desc *desc, oct_conv_
     conv->tiles = oct_winograd_plan(&conv->shape, entry, oct_winograd_prefer(&conv->shape, entry), (size_t)choice.threads);
 }
 
-/* Products begin at the bias: f32 as it is, integers times 576, which the output transform divides by, modulo 2^32. */
-static oct_status make_start(oct_conv *conv, oct_keeper *keeper)
+/* Where Winograd's integer sums begin: 576 times where direct ones do, which the output transform divides by, modulo 2^32. */
+static void fill_start(const oct_conv *conv)
 {
-    const oct_linear *linear = &conv->linear;
-    conv->start = linear->e.bias;
-    if (!linear->u8)
+    for (size_t c = 0; c < conv->linear.padded; c++)
+        conv->start[c] = 576u * (uint32_t)conv->linear.e.acc_bias[c];
+}
+
+static oct_status size_up_winograd(oct_conv *conv, oct_keeper *keeper)
+{
+    conv->thread_scratch = oct_winograd_thread_scratch(&conv->tiles);
+    conv->shared_scratch = oct_winograd_shared_scratch(&conv->tiles);
+    if (!conv->linear.u8)
         return OCT_OK;
-    uint32_t *start = oct_keep(keeper, linear->padded, sizeof *start);
-    if (!start)
-        return oct_fail_memory(linear->padded * sizeof *start);
-    for (size_t c = 0; c < linear->padded; c++)
-        start[c] = 576u * (uint32_t)(linear->waiting.count ? linear->waiting.acc_bias : linear->e.acc_bias)[c];
-    conv->start = start;
+    conv->start = oct_keep(keeper, conv->linear.padded, sizeof *conv->start);
+    if (!conv->start)
+        return oct_fail_memory(conv->linear.padded * sizeof *conv->start);
+    fill_start(conv);
     return OCT_OK;
 }
 
@@ -108,9 +112,7 @@ static oct_status size_up(oct_conv *conv, oct_keeper *keeper)
         return OCT_OK;
     }
     if (conv->winograd) {
-        conv->thread_scratch = oct_winograd_thread_scratch(&conv->tiles);
-        conv->shared_scratch = oct_winograd_shared_scratch(&conv->tiles);
-        OCT_TRY(make_start(conv, keeper));
+        OCT_TRY(size_up_winograd(conv, keeper));
         return make_padding(conv, keeper);
     }
     if (in_strips(conv)) {
@@ -291,14 +293,14 @@ static void run_phase(void *arg, size_t begin, size_t end, int thread)
 }
 
 /* Each phase is shared out by itself; macs: of the direct way, of which a quarter and the transforms remain. */
-static void winograd(const oct_conv_call *call, uint8_t x_zero, double macs, oct_pool *pool)
+static void winograd(const oct_conv_call *call, double macs, oct_pool *pool)
 {
     const oct_conv *conv = call->conv;
     const size_t phases = oct_winograd_phases(&conv->tiles);
     winograd_phase p = {.scratch = (uint8_t *)call->scratch + conv->shared_scratch, .thread_scratch = conv->thread_scratch};
     p.job = (oct_winograd_job){.plan = &conv->tiles, .packed = conv->linear.packed, .in = call->in, .padding = conv->padding,
-                               .in_zero = x_zero, .start = conv->start, .e = group_epilogue(call, 0), .post = conv->linear.post,
-                               .shared = call->scratch};
+                               .e = group_epilogue(call, 0), .post = conv->linear.post, .shared = call->scratch};
+    p.job.start = conv->start ? (const void *)conv->start : p.job.e.bias;
     for (p.phase = 0; p.phase < phases; p.phase++) {
         const size_t units = oct_winograd_units(&conv->tiles, p.phase);
         const double share = phases == 1 ? 0.35 : p.phase == 0 ? 0.05 : 0.3;
@@ -311,6 +313,8 @@ static void adapt(const oct_conv_call *call)
 {
     const oct_conv *conv = call->conv;
     oct_linear_rescale(&conv->linear, *call->x);
+    if (conv->start)
+        fill_start(conv);
     if (conv->padding && !conv->widen)
         memset(conv->padding, call->x->zero, padding_elements(conv));
 }
@@ -332,7 +336,7 @@ void oct_conv_execute(const oct_conv_call *call, const oct_kernels *kernels, oct
         return;
     }
     if (conv->winograd) {
-        winograd(call, w.x_zero, macs, pool);
+        winograd(call, macs, pool);
         return;
     }
     if (in_strips(conv)) {

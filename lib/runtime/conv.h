@@ -23,7 +23,7 @@ typedef struct oct_conv {
     oct_conv_shape shape;
     oct_strips strips;         /* for rows and patches */
     oct_winograd tiles;        /* for winograd */
-    const void *start;         /* for winograd: the bias, where its products begin */
+    uint32_t *start;           /* for winograd on u8: where its sums begin, per padded column */
     bool widen;
     size_t elem_bytes;         /* of what the rows consist of */
     uint8_t x_zero;            /* u8: what padding holds, unless widened */

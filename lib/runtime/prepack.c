@@ -178,7 +178,7 @@ static size_t elem_size(bool u8) { return u8 ? sizeof(int8_t) : sizeof(float); }
 /* Column numbers of one group, to where its panels look for them. Narrow panels may come from another entry than wide ones, with
  * another idea of what it takes from x, so the zero point's share is settled per panel. Columns beyond the last stay zero, as the
  * keeper gave them. */
-static void spread_columns(const oct_packed *packed, const columns *from, size_t first, int32_t x_zero, const columns *to)
+static void spread_columns(const oct_linear_desc *desc, const oct_packed *packed, const columns *from, size_t first, const columns *to)
 {
     const size_t panels = oct_panel_count(packed->variants, packed->n);
     for (size_t p = 0; p < panels; p++) {
@@ -186,10 +186,12 @@ static void spread_columns(const oct_packed *packed, const columns *from, size_t
         const size_t source = first + panel.n0;
         memcpy(to->bias + panel.column, from->bias + source, panel.n * sizeof *to->bias);
         memcpy(to->mult + panel.column, from->mult + source, panel.n * sizeof *to->mult);
-        const int32_t share = panel.entry->a_elem == OCT_ELEM_U8 ? x_zero - panel.entry->a_shift : 0;
+        /* Winograd's rows are s16 too, but sums of pixels as they are. */
+        const bool owed = desc->winograd || panel.entry->a_elem == OCT_ELEM_U8;
+        const int32_t share = owed ? desc->x_zero - panel.entry->a_shift : 0;
         for (size_t c = 0; c < panel.n; c++)
             to->acc_bias[panel.column + c] = from->acc_bias[source + c] - share * from->sum[source + c];
-        if (to->sum && panel.entry->a_elem == OCT_ELEM_U8)
+        if (to->sum && owed)
             memcpy(to->sum + panel.column, from->sum + source, panel.n * sizeof *to->sum);
     }
 }
@@ -240,7 +242,7 @@ static oct_status pack_groups(const oct_linear_desc *desc, const oct_gemm_entry 
     const size_t n = desc->columns / desc->groups, count = desc->taps * desc->k;
     /* The kernels read whole vectors of column numbers, which have to be aligned for every group. */
     const size_t padded = oct_align_up(oct_padded_columns(variants, n) * sizeof(float)) / sizeof(float);
-    const size_t taps = desc->winograd ? oct_winograd_taps(desc->winograd->weights) : desc->taps;
+    const size_t taps = desc->winograd ? oct_winograd_taps(desc->winograd->entry, desc->winograd->weights) : desc->taps;
     const size_t bytes = oct_align_up(oct_packed_bytes(variants, n, taps, desc->k));
     const columns spread = {.bias = oct_keep(keeper, desc->groups * padded, sizeof(float)),
                             .mult = oct_keep(keeper, desc->groups * padded, sizeof(float)),
@@ -256,7 +258,7 @@ static oct_status pack_groups(const oct_linear_desc *desc, const oct_gemm_entry 
         const uint8_t *w = (const uint8_t *)desc->weights + g * n * count * elem_size(desc->u8);
         *packed = (oct_packed){.variants = variants, .n = n, .taps = taps, .k = desc->k, .transpose = desc->kernels->transpose_x32};
         pack_weights(desc, packed, w, data + g * bytes);
-        spread_columns(packed, plain, g * n, desc->x_zero, &to);
+        spread_columns(desc, packed, plain, g * n, &to);
     }
     linear->winograd = desc->winograd ? desc->winograd->entry : NULL;
     linear->padded = padded;
