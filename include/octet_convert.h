@@ -201,6 +201,40 @@ OCT_API oct_status oct_quantize(const oct_graph *graph, const oct_calibration *c
  * A NaN is taken for the least element (or 0), an infinity for +-1e30. Errors: ARGUMENT (already quantized), MEMORY. */
 OCT_API oct_status oct_quantize_dynamic(const oct_graph *graph, oct_graph **quantized);
 
+/* ----------------------------------------------------------------------------------------------- compare ---- */
+
+/* A quantized network and its float original on the same samples, layer by layer. */
+typedef struct oct_comparison oct_comparison;
+
+/* One layer of the quantized network whose output is a tensor of the float network, too (by name). SQNR is the signal to quantization noise
+ * ratio in decibels, 10 log10(sum float^2 / sum (float - quantized)^2), over all elements and samples; +infinity where nothing differs,
+ * -infinity where the float numbers are all 0 and the others are not. */
+typedef struct oct_layer_comparison {
+    const char *name, *op, *precision;   /* as oct_layer_info; the strings belong to the comparison */
+    const char *tensor;                  /* the float network's */
+    double alone_db;                     /* the layer given the float network's tensors, as bytes where it reads bytes: its own fault, or that of the
+                                            range of what it reads (whose writer then is low, too, and saturated) */
+    double accumulated_db;               /* the layer where it stands: with the errors of all before it */
+    int is_u8;                           /* 1 if it writes bytes; the next two are 0 otherwise */
+    double saturated;                    /* share of its bytes whose float number lies outside what bytes can say there */
+    double range_used;                   /* (greatest - least byte) / 255 */
+    int64_t worst_channel;               /* along the last dimension (the channels of inner tensors); -1 if none differs or is one */
+    double worst_channel_db;             /* accumulated */
+} oct_layer_comparison;
+
+/* reference: the graph that was quantized, optimised as it was then; both are copied. options: for the sessions that run them (NULL for
+ * defaults). Errors: ARGUMENT (which is float and which quantized, other inputs, no tensor in common), MEMORY. */
+OCT_API oct_status oct_compare_create(const oct_graph *reference, const oct_graph *quantized, const oct_options *options,
+                                      oct_comparison **comparison);
+/* Runs one sample through both; inputs as in oct_calibration_add. A NaN or an infinity that arises in the float network is DATA and names
+ * the tensor; the sample does not count. */
+OCT_API oct_status oct_compare_add(oct_comparison *comparison, const void *const *inputs);
+OCT_API int64_t oct_compare_samples(const oct_comparison *comparison);
+OCT_API size_t oct_compare_layer_count(const oct_comparison *comparison);
+/* Layers in the order of execution. Errors: ARGUMENT (also before the first sample). */
+OCT_API oct_status oct_compare_layer(const oct_comparison *comparison, size_t index, oct_layer_comparison *layer);
+OCT_API void oct_compare_free(oct_comparison *comparison);
+
 /* ------------------------------------------------------------------------------------------------- save ---- */
 
 /* Writes a .oct file; on failure no file of that name is left half written. Errors: ARGUMENT, MEMORY, IO. */

@@ -60,7 +60,7 @@ static bool make_models(void)
 
 /* ----------------------------------------------------------------------------------------------- usage ---- */
 
-static const char *const names[] = {"import", "quantize", "info", "run", "eval", "verify", "isa", "help"};
+static const char *const names[] = {"import", "quantize", "info", "run", "eval", "compare", "verify", "isa", "help"};
 
 static void help_texts(void)
 {

@@ -27,6 +27,7 @@ int cmd_quantize(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_isa(int argc, char **argv);
 int cmd_help(int argc, char **argv);

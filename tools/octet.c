@@ -19,6 +19,7 @@ const command commands[] = {
     {"info", "what a model consists of and how it runs here", cmd_info},
     {"run", "data through a model, answers into a .npy file", cmd_run},
     {"eval", "how good its answers are: labels, a reference, or both", cmd_eval},
+    {"compare", "which layer of a quantized model is at fault", cmd_compare},
     {"verify", "ONNX test folders through importer and kernels", cmd_verify},
     {"isa", "what this CPU and this build can use", cmd_isa},
     {"help", "this list, or the help of one command", cmd_help},
