@@ -6,14 +6,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Taking a piece costs well under a microsecond, so at this length it is lost in the noise. */
+/* Taking a piece costs well under a microsecond, so at the full length it is lost in the noise. A step too short for four of these is
+ * cut into four all the same, but not below the least length: handing out and waiting take some tenths of a microsecond. */
 #define OCT_PIECE_NANOSECONDS 20000.0
+#define OCT_LEAST_NANOSECONDS 4000.0
 
 /* Units per piece, for `units` units that take `nanoseconds` altogether. */
 static inline size_t oct_grain(size_t units, double nanoseconds)
 {
-    const double each = nanoseconds / (double)(units ? units : 1);
-    const double count = OCT_PIECE_NANOSECONDS / (each > 0.001 ? each : 0.001);
+    const double each = nanoseconds / (double)(units ? units : 1), quarter = nanoseconds / 4;
+    const double piece = quarter < OCT_LEAST_NANOSECONDS ? OCT_LEAST_NANOSECONDS : quarter < OCT_PIECE_NANOSECONDS ? quarter : OCT_PIECE_NANOSECONDS;
+    const double count = piece / (each > 0.001 ? each : 0.001);
     return count < 1 ? 1 : count >= (double)units ? (units ? units : 1) : (size_t)count;
 }
 
