@@ -189,6 +189,21 @@ static void import_and_quantize(void)
                   "magic"));
 }
 
+/* On an ONNX file and on a plain .oct file; not on a quantized one. */
+static void info_about_passes(void)
+{
+    if (!ready() || !make_models())
+        return;
+    const shell_result *r = shell_run("$octet info %s.onnx --passes", DIGITS);
+    CHECK_MSG(r->status == 0 && strstr(r->out, "fuse-activation") && strstr(r->out, "drop-dead") && strstr(r->out, "session"), "%s", r->err);
+    r = shell_run("$octet import " DIGITS ".onnx -o %s --no-optimize", shell_path("plain.oct"));
+    CHECK(r->status == 0);
+    r = shell_run("$octet info %s --passes --json", shell_path("plain.oct"));
+    CHECK_MSG(r->status == 0 && shell_is_json(r->out) && strstr(r->out, "\"changes\": "), "%s", r->err);
+    CHECK(refused(shell_run("$octet info %s --passes", shell_path("digits.int8.oct")), 1, "info", "is quantized"));
+    CHECK(refused(shell_run("$octet info nothing.onnx --passes"), 1, "info", "nothing.onnx"));
+}
+
 static void info_in_json(void)
 {
     static const char *const keys[] = {"octet",        "model",   "file_bytes",  "precision",   "inputs",      "outputs",
@@ -485,6 +500,7 @@ static const test_case cases[] = {
     {"full_device", full_device},
     {"import_and_quantize", import_and_quantize},
     {"info_in_json", info_in_json},
+    {"info_about_passes", info_about_passes},
     {"evaluation", evaluation},
     {"same_answers", same_answers},
     {"several_inputs_and_outputs", several_inputs_and_outputs},

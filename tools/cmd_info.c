@@ -2,17 +2,23 @@
  *
  * Half of it is the model's (operators, shapes, precisions, sizes in the file), half the session's (kernels, arena,
  * packed weights): the same file may run differently on another machine or with another --isa.
+ *
+ * --passes shows the optimiser at work: on an ONNX file, or on a .oct file that `octet import --no-optimize` has written; all else
+ * is then about the optimised network.
  */
 #include "commands.h"
 #include "data.h"
 #include "engine.h"
 #include "json.h"
+#include "octet_convert.h"
 #include "summary.h"
 #include "table.h"
 
+#include <string.h>
+
 /* The command line. */
 typedef struct info_options {
-    bool as_json;
+    bool as_json, passes;
     engine_options engine;
 } info_options;
 
@@ -23,15 +29,46 @@ typedef struct subject {
     oct_session *session;
     oct_session_info run;
     summary sum;
+    oct_optimize_report report;   /* --passes; else count 0 */
 } subject;
 
+/* The plain network of an ONNX file, or whatever a .oct file holds; only float ones can be optimised. */
+static bool load_graph(const char *path, oct_graph **graph, failure *why)
+{
+    const size_t length = strlen(path);
+    if (length > 5 && !strcmp(path + length - 5, ".onnx"))
+        return oct_import_onnx(path, NULL, graph) == OCT_OK || fail_library(why, path);
+    oct_model *model = NULL;
+    summary sum;
+    bool ok = oct_model_load(path, &model) == OCT_OK || fail_library(why, path);
+    ok = ok && summary_of_model(model, path, &sum, why);
+    if (ok && sum.int8_layers > 0)
+        ok = fail_with(why, "%s: is quantized; the passes work on float networks, before quantization", path);
+    ok = ok && (oct_graph_from_model(model, graph) == OCT_OK || fail_library(why, path));
+    oct_model_free(model);
+    return ok;
+}
+
+/* A model of the optimised graph, and what each pass did to it. */
+static bool optimize_subject(subject *s, failure *why)
+{
+    oct_graph *graph = NULL;
+    bool ok = load_graph(s->path, &graph, why);
+    ok = ok && ((oct_optimize(graph, &s->report) == OCT_OK && oct_model_from_graph(graph, &s->model) == OCT_OK) ||
+                fail_library(why, s->path));
+    oct_graph_free(graph);
+    return ok;
+}
+
 /* A session is made although nothing is run: only it knows kernels, arena and packed sizes. */
-static bool open_subject(subject *s, const char *path, const engine_options *engine, failure *why)
+static bool open_subject(subject *s, const char *path, const info_options *o, failure *why)
 {
     *s = (subject){.path = path};
-    const oct_options options = engine_session_options(engine);
-    if (oct_model_load(path, &s->model) != OCT_OK || oct_session_create(s->model, &options, &s->session) != OCT_OK ||
-        oct_session_describe(s->session, &s->run) != OCT_OK)
+    const oct_options options = engine_session_options(&o->engine);
+    if (o->passes && !optimize_subject(s, why))
+        return false;
+    if ((!o->passes && oct_model_load(path, &s->model) != OCT_OK) ||
+        oct_session_create(s->model, &options, &s->session) != OCT_OK || oct_session_describe(s->session, &s->run) != OCT_OK)
         return fail_library(why, path);
     return summary_of_model(s->model, path, &s->sum, why);
 }
@@ -102,6 +139,20 @@ static void json_tensors(json *j, const oct_model *model)
     json_close(j);
 }
 
+/* Those that found nothing to do, too. */
+static void json_passes(json *j, const oct_optimize_report *report)
+{
+    json_array(j, "passes");
+    for (int i = 0; i < report->count; i++) {
+        json_object(j, NULL);
+        json_text(j, "name", report->passes[i].name);
+        json_text(j, "what", report->passes[i].what);
+        json_integer(j, "changes", report->passes[i].changes);
+        json_close(j);
+    }
+    json_close(j);
+}
+
 /* Everything that the text shows, unabridged. */
 static bool print_json(const subject *s, failure *why)
 {
@@ -113,6 +164,8 @@ static bool print_json(const subject *s, failure *why)
     json_integer(&j, "file_bytes", s->sum.file_bytes);
     json_text(&j, "precision", s->sum.precision);
     json_tensors(&j, s->model);
+    if (s->report.count > 0)
+        json_passes(&j, &s->report);
     json_array(&j, "layers");
     for (size_t i = 0; i < oct_model_layer_count(s->model); i++) {
         oct_layer_info layer;
@@ -175,7 +228,22 @@ static bool print_layers(const subject *s, failure *why)
     return ok;
 }
 
-/* Summary, session, layers. */
+/* What each pass of the optimiser did; those that found nothing to do, too. */
+static void print_passes(const oct_optimize_report *report)
+{
+    static const table_column columns[] = {{"pass", 0}, {"changes", TABLE_RIGHT}, {"what it does", TABLE_SHRINK}};
+    table *t = table_create(columns, 3);
+    for (int i = 0; i < report->count; i++) {
+        table_cell(t, "%s", report->passes[i].name);
+        table_cell(t, "%d", report->passes[i].changes);
+        table_cell(t, "%s", report->passes[i].what);
+    }
+    table_print(t, stdout);
+    table_free(t);
+    printf("\n");
+}
+
+/* Summary, session, passes, layers. */
 static bool print_text(const subject *s, failure *why)
 {
     char arena[40], bound[40], packed[40];
@@ -186,6 +254,8 @@ static bool print_text(const subject *s, failure *why)
            s->run.threads, s->run.threads == 1 ? "" : "s", table_bytes((double)s->run.arena_bytes, arena, sizeof arena),
            table_bytes((double)s->run.arena_bound, bound, sizeof bound),
            table_bytes((double)s->run.packed_bytes, packed, sizeof packed));
+    if (s->report.count > 0)
+        print_passes(&s->report);
     return print_layers(s, why);
 }
 
@@ -193,6 +263,7 @@ int cmd_info(int argc, char **argv)
 {
     info_options o = {0};
     const arg_option options[] = {
+        {"--passes", .kind = ARG_FLAG, .to = &o.passes, .help = "optimise the model (ONNX, or a plain .oct) and show what each pass did"},
         {"--json", .kind = ARG_FLAG, .to = &o.as_json, .help = "as one JSON object, with every shape and size in full"},
         {0},
     };
@@ -200,7 +271,7 @@ int cmd_info(int argc, char **argv)
     engine_option_rows(&o.engine, engine);
     const arg_spec spec = {
         .command = "octet info",
-        .usage = "MODEL.oct [--json] [--isa NAME] [--threads N] [--no-winograd]",
+        .usage = "MODEL.oct [--passes] [--json] [--isa NAME] [--threads N] [--no-winograd]",
         .about = "Shows the model's inputs, outputs and layers, and how each layer runs in a session\n"
                  "of this machine. Shapes of layers are those inside: N x H x W x C.\n",
         .word = "MODEL.oct",
@@ -216,7 +287,7 @@ int cmd_info(int argc, char **argv)
     if (!engine_check(&o.engine, &why))
         return usage_status(args_bad(&spec, "%s", why.text));
     subject s;
-    bool ok = open_subject(&s, argv[0], &o.engine, &why);
+    bool ok = open_subject(&s, argv[0], &o, &why);
     if (ok)
         ok = o.as_json ? print_json(&s, &why) : print_text(&s, &why);
     close_subject(&s);
