@@ -152,7 +152,7 @@ typedef struct oct_winograd_tile {
     uint32_t slot[3][3];
 } oct_winograd_tile;
 
-/* One tile's input transform. Writes every row of V to its end: channels beyond c are zeros. */
+/* One tile's input transform. s16 rows of V are written to their end: channels beyond c are zeros. */
 typedef struct oct_winograd_input {
     const oct_winograd_tile *tile;
     const void *const *pixels;   /* [6][6]; rows + 2 by cols + 2 of them are read, c elements each; padding points at zeros (u8: zero points,

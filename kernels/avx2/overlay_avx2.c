@@ -30,6 +30,9 @@ static void lay_products(oct_kernels *table)
 {
     memcpy(table->gemm_f32, gemm_f32, sizeof(gemm_f32));
     memcpy(table->gemm_u8s8, gemm_u8s8, sizeof(gemm_u8s8));
+    table->winograd_f32 = (oct_winograd_entry){
+        .input = oct_winograd_input_f32_avx2, .output = oct_winograd_output_f32_avx2, .name = "avx2 F(4x4,3x3)"};
+    memcpy(table->winograd_f32.gemm, table->gemm_f32, sizeof table->gemm_f32);
     table->winograd_u8s8 = winograd_u8s8;
     memcpy(table->gemv_f32, gemv_f32, sizeof(gemv_f32));
     memcpy(table->gemv_u8s8, gemv_u8s8, sizeof(gemv_u8s8));

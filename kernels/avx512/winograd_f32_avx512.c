@@ -82,6 +82,12 @@ OCT_INLINE void output_side(const size_t size, const __m512 *m, const size_t ste
 OCT_INLINE bool takes(const size_t size, const size_t i) { return i < 3 || i == 5 || (i == 3 && size >= 3) || (i == 4 && size == 4); }
 OCT_INLINE size_t class_of(const size_t i) { return i == 3 ? 1 : i == 4 ? 2 : 0; }
 
+/* Row of position (i, j) in V or M, counted from the first of position (i, 0). */
+OCT_INLINE size_t place(const oct_winograd_tile *tile, size_t position_bytes, size_t row_bytes, const size_t i, const size_t j)
+{
+    return j * position_bytes + tile->slot[class_of(i)][class_of(j)] * row_bytes;
+}
+
 /* --------------------------------------------------------------------------------- input transform ---- */
 
 /* rows and cols: the tile's, constant. */
@@ -120,7 +126,7 @@ OCT_INLINE void input_tile(const oct_winograd_input *job, const size_t rows, con
             OCT_UNROLL
             for (size_t j = 0; j < SIDE; j++)
                 if (takes(cols, j))
-                    _mm512_store_ps(line + j * job->position_bytes + tile->slot[class_of(i)][class_of(j)] * job->row_bytes, v[j]);
+                    _mm512_store_ps(line + place(tile, job->position_bytes, job->row_bytes, i, j), v[j]);
         }
     }
 }
@@ -183,7 +189,7 @@ OCT_INLINE void output_tile(const oct_winograd_output *job, const size_t rows, c
             OCT_UNROLL
             for (size_t j = 0; j < SIDE; j++)
                 if (takes(cols, j))
-                    m[j] = _mm512_load_ps(line + j * job->position_bytes + tile->slot[class_of(i)][class_of(j)] * job->row_bytes);
+                    m[j] = _mm512_load_ps(line + place(tile, job->position_bytes, job->row_bytes, i, j));
             output_side(cols, m, 1, t + i * 4);
         }
         /* 2. Down the columns: pixels. */

@@ -18,6 +18,8 @@ void oct_gemm_u8s8_neon(const oct_tile *tile);
 void oct_gemm_s16_neon(const oct_tile *tile);
 void oct_gemm_s16_narrow_neon(const oct_tile *tile);
 
+void oct_winograd_input_f32_neon(const oct_winograd_input *job);
+void oct_winograd_output_f32_neon(const oct_winograd_output *job);
 void oct_winograd_input_u8s8_neon(const oct_winograd_input *job);
 void oct_winograd_output_u8s8_neon(const oct_winograd_output *job);
 void oct_winograd_expand_u8s8_neon(const void *w, size_t groups, const oct_gemm_entry *panel, size_t i, void *u);

@@ -29,6 +29,9 @@ void oct_overlay_neon(oct_kernels *table)
     memcpy(table->gemv_f32, gemv_f32, sizeof gemv_f32);
     memcpy(table->gemm_u8s8, gemm_u8s8, sizeof gemm_u8s8);
     memcpy(table->gemv_u8s8, gemm_u8s8, sizeof gemm_u8s8);
+    table->winograd_f32 = (oct_winograd_entry){
+        .input = oct_winograd_input_f32_neon, .output = oct_winograd_output_f32_neon, .name = "neon F(4x4,3x3)"};
+    memcpy(table->winograd_f32.gemm, table->gemm_f32, sizeof table->gemm_f32);
     table->winograd_u8s8 = winograd_u8s8;
     oct_lay_depthwise(table->depthwise_f32, &oct_depthwise_f32_neon, 1);
     oct_lay_depthwise(table->depthwise_f32, oct_depthwise_square_f32_neon, 4);
