@@ -148,6 +148,7 @@ static void element_functions(void)
         {{13, "Dropout", "x:2,3 r=", "y _mask", ""}, "reshape", "2x3"},
         {{7, "Dropout", "x:2,3", "y", "ratio=0.3"}, "reshape", "2x3"},
         {{19, "Cast", "x:2,3", "y", "to=1 saturate=1"}, "reshape", "2x3"},
+        {{18, "CastLike", "x:2,3 b=1", "y", ""}, "reshape", "2x3"},
     };
     check_good(list, TEST_COUNT(list));
 }
@@ -318,6 +319,34 @@ static void expand_of_minus_one(void)
     CHECK_OK(import_bytes(&model, NULL, &graph));
     CHECK_MSG(!strcmp(graph_ops(graph), "mul mul") && !strcmp(output_shape(graph, 0), "2x3x4"), "%s", output_shape(graph, 0));
     CHECK(*(const float *)graph->values[graph->nodes[1].in[1]].data == 0.5f);
+    oct_graph_free(graph);
+}
+
+/* What PyTorch's dynamo exporter writes for a batch normalisation with optimize=False: an integer or double constant that CastLike
+ * turns into the type of the float it meets. */
+static void constant_cast_like(void)
+{
+    onnx_builder b;
+    oct_graph *graph = NULL;
+    onnx_begin(&b, 18);
+    onnx_input(&b, "x", "1,3");
+    const double tiny = 0.25;
+    onnx_bytes tensor = onnx_tensor("", ONNX_DOUBLE, "", &tiny, sizeof tiny), value = onnx_tensor_attribute("value", &tensor);
+    onnx_node_with(&b, "", "", "Constant", "", "double", &value);
+    onnx_floats(&b, "var", "3", (const float[]){1, 2, 3});
+    onnx_node(&b, "CastLike", "double var", "eps", "");
+    onnx_node(&b, "Add", "var eps", "v", "");
+    onnx_node(&b, "Mul", "x v", "m", "");
+    onnx_node(&b, "Constant", "", "two", "value_int=2");
+    onnx_node(&b, "CastLike", "two m", "factor", ""); /* like something computed */
+    onnx_node(&b, "Mul", "m factor", "y", "");
+    onnx_output(&b, "y");
+    onnx_bytes model = onnx_end(&b);
+    CHECK_OK(import_bytes(&model, NULL, &graph));
+    CHECK_MSG(!strcmp(graph_ops(graph), "mul mul"), "%s", graph_ops(graph));
+    const float *v = graph->values[graph->nodes[0].in[1]].data;
+    CHECK(v[0] == 1.25f && v[1] == 2.25f && v[2] == 3.25f);
+    CHECK(*(const float *)graph->values[graph->nodes[1].in[1]].data == 2);
     oct_graph_free(graph);
 }
 
@@ -522,6 +551,7 @@ static const test_case cases[] = {
     {"integer_chains", integer_chains},
     {"arithmetic_on_shapes", arithmetic_on_shapes},
     {"expand_of_minus_one", expand_of_minus_one},
+    {"constant_cast_like", constant_cast_like},
     {"computed_weights", computed_weights},
     {"conv_weights_are_turned", conv_weights_are_turned},
     {"batchnorm_factors", batchnorm_factors},

@@ -215,6 +215,7 @@ static void what_octet_does_not_know(void)
         {{20, "Gelu", "x:1,2", "y", "approximate=tanh"}, OCT_ERR_UNSUPPORTED, "approximate \"tanh\""},
         {{19, "Pad", "x:1,2 p#0,1,0,0", "y", "mode=wrap"}, OCT_ERR_UNSUPPORTED, "constant, reflect and edge"},
         {{13, "Cast", "x:1,2", "y", "to=7"}, OCT_ERR_UNSUPPORTED, "a cast of computed floats to int64"},
+        {{18, "CastLike", "x:1,2 b#1", "y", ""}, OCT_ERR_UNSUPPORTED, "an operand that is not float"},
         {{13, "Cast", "x:1,2", "y", "to=11"}, OCT_ERR_UNSUPPORTED, "a cast to double"},
         {{13, "Floor", "x:1,2", "y", ""}, OCT_ERR_UNSUPPORTED, "must be a constant"},
         {{13, "Add", "x:1,2 b#1,2", "y", ""}, OCT_ERR_UNSUPPORTED, "integers (\"b\") meet floats"},

@@ -256,6 +256,18 @@ static oct_status lower_cast(oct_import *im)
     return OCT_OK;
 }
 
+/* Exporters that were told not to optimise write it between a constant and the float it meets. The second operand stands for its
+ * type alone. Integers and booleans are one type here, so a cast to "like" them could mean two things. */
+static oct_status lower_cast_like(oct_import *im)
+{
+    int y;
+    if (oct_import_dtype(im, im->in[1]) != OCT_F32 || im->symbols[im->node->in[1]].is_double)
+        return oct_fail(OCT_ERR_UNSUPPORTED, "a cast to the type of an operand that is not float is not supported");
+    OCT_TRY(oct_import_to_float(im, "", im->in[0], &y));
+    oct_import_set_output(im, 0, y);
+    return OCT_OK;
+}
+
 /* ---------------------------------------------------------------------------------------------- rounding ---- */
 
 enum { ROUND_DOWN, ROUND_UP, ROUND_EVEN };
@@ -313,6 +325,8 @@ static const oct_import_row rows[] = {
     /* Opset 6 named the type by number; 19 added saturate, which concerns 8-bit floats only. */
     {"Cast", 6, 1, 1, 1, 0, 0, "to:i", lower_cast, 0, OCT_ROW_DOUBLE | OCT_ROW_BYTES},
     {"Cast", 19, 1, 1, 1, 0, 0, "to:i saturate:i", lower_cast, 0, OCT_ROW_DOUBLE | OCT_ROW_BYTES},
+    {"CastLike", 15, 2, 2, 1, 0, 0, "", lower_cast_like, 0, OCT_ROW_DOUBLE},
+    {"CastLike", 19, 2, 2, 1, 0, 0, "saturate:i", lower_cast_like, 0, OCT_ROW_DOUBLE},
     {"Equal", 7, 2, 2, 1, 3, 0, "", lower_equal, 0, 0},
     {"Where", 9, 3, 3, 1, 7, 0, "", lower_where, 0, 0},
     {"Floor", 6, 1, 1, 1, 1, 0, "", lower_rounding, ROUND_DOWN, 0},
