@@ -104,10 +104,10 @@ $(BUILD)/octet: $(TOOL_OBJ) $(BUILD)/liboctet.a
 $(BUILD)/octet-bench: $(BENCH_OBJ) $(BUILD)/liboctet.a
 	$(call SAY,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(OPENBLAS_LIBS) $(LDLIBS)
-# The tests count the library's allocations and let one of them fail (test/alloc_hook.h).
+# The tests count the library's allocations and let one of them fail (test/alloc_hook.h), and plant a slow kernel (test/slow_kernel.h).
 $(BUILD)/octet-test: $(TEST_OBJ) $(BUILD)/liboctet.a
 	$(call SAY,LD)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=aligned_alloc $^ -o $@ $(OPENBLAS_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=aligned_alloc -Wl,--wrap=oct_gemm_u8s8_scalar $^ -o $@ $(OPENBLAS_LIBS) $(LDLIBS)
 $(BUILD)/examples/%: docs/examples/%.c $(BUILD)/liboctet.a
 	@mkdir -p $(@D)
 	$(call SAY,CC)

@@ -14,6 +14,7 @@
 /* What the command line said. */
 typedef struct paper_options {
     const char *isa, *threads, *models;
+    bool wanted[PAPER_MODELS];
     bool quick;
     double seconds;
     bench_output output;
@@ -130,7 +131,7 @@ static bool run_all(paper_run *run, const bench_lists *lists, const paper_option
     run->started = measure_now();
     bool ok = bench_open(&context, why);
     for (int m = 0; m < PAPER_MODELS && ok && !interrupt_seen(); m++) {
-        if (o->models && !strstr(o->models, paper_models[m].network))
+        if (!o->wanted[m])
             continue;
         fprintf(stderr, "%s (%d of %d, %.0f s so far)\n", paper_models[m].name, m + 1, PAPER_MODELS, measure_now() - run->started);
         ok = measure_model(run, m, &context, lists, o, why);
@@ -165,6 +166,34 @@ static arg_result parse_threads(const arg_spec *spec, const paper_options *o, be
     return bench_parse_threads(spec, o->threads ? o->threads : list, lists);
 }
 
+/* The paper's spelling will do, too. */
+static bool want_model(const char *word, bool wanted[PAPER_MODELS])
+{
+    const zoo_network *network = zoo_find(word);
+    bool found = false;
+    for (int m = 0; m < PAPER_MODELS; m++)
+        if (network && !strcmp(network->name, paper_models[m].network))
+            found = wanted[m] = true;
+    return found;
+}
+
+static arg_result parse_models(const arg_spec *spec, paper_options *o)
+{
+    char names[256] = "", word[48];
+    for (int m = 0; m < PAPER_MODELS; m++) {
+        o->wanted[m] = !o->models;
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", m ? ", " : "", paper_models[m].network);
+    }
+    for (const char *text = o->models; text && *text;) {
+        const size_t length = strcspn(text, ",");
+        snprintf(word, sizeof word, "%.*s", (int)length, text);
+        if (!want_model(word, o->wanted))
+            return args_bad(spec, "--model %s: not in the paper (possible: %s)", word, names);
+        text += length + (text[length] == ',');
+    }
+    return ARGS_OK;
+}
+
 int bench_paper(int argc, char **argv)
 {
     paper_options o = {.seconds = 3};
@@ -190,6 +219,8 @@ int bench_paper(int argc, char **argv)
     failure why;
     int words;
     arg_result parsed = args_parse(&spec, argc, argv, &words);
+    if (parsed == ARGS_OK)
+        parsed = parse_models(&spec, &o);
     if (parsed == ARGS_OK)
         parsed = parse_isas(&spec, o.isa, &lists);
     if (parsed == ARGS_OK)

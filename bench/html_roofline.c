@@ -20,7 +20,7 @@
 #define TOP    10.0
 
 /* Decades shown. */
-static const double x_from = 0.03, x_to = 3000, y_from = 0.3, y_to = 3000;
+static const double x_from = 0.03, x_to = 3000, y_from = 0.3, y_to = 5000;
 
 static double x_of(double intensity)
 {
@@ -64,8 +64,8 @@ static void put_slopes(const json_value *machine, double peak, FILE *to)
         if (b->kind != JSON_NUMBER || b->number <= 0 || !b->key)
             continue;
         const double from = fmax(x_from, y_from / b->number), bend = peak / b->number;
-        fprintf(to, "<path class=\"roof s0\" d=\"M%.1f %.1fL%.1f %.1f\"/><text class=\"t\" x=\"%.1f\" y=\"%.1f\">", x_of(from), y_of(from * b->number),
-                x_of(bend), y_of(peak), x_of(from * 1.3) + 2, y_of(from * 1.3 * b->number) - 3);
+        fprintf(to, "<path class=\"roof s0\" d=\"M%.1f %.1fL%.1f %.1f\"/><text class=\"t\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", x_of(from),
+                y_of(from * b->number), x_of(bend), y_of(peak), x_of(bend), y_of(peak) - 4);
         html_text(b->key, to);
         fputs("</text>\n", to);
     }

@@ -33,11 +33,12 @@ static void time_cell(const json_value *entry, const char *key, FILE *to)
         fputs("<td></td>", to);
 }
 
+/* A title that begins with '<' stands left, above texts. */
 static void put_heads(const char *const *heads, const char *class, FILE *to)
 {
     fprintf(to, "<div class=\"scroll\"><table%s><thead><tr>", class);
     for (; *heads; heads++)
-        fprintf(to, "<th>%s</th>", *heads);
+        fprintf(to, **heads == '<' ? "<th class=\"l\">%s</th>" : "<th>%s</th>", *heads + (**heads == '<'));
     fputs("</tr></thead><tbody>\n", to);
 }
 
@@ -45,7 +46,7 @@ static void put_heads(const char *const *heads, const char *class, FILE *to)
 
 void html_models(const run_file *run, FILE *to)
 {
-    static const char *const heads[] = {"model",   "scheme",        "ISA",      "threads", "median ms", "p5",   "p95", "first", "cold",
+    static const char *const heads[] = {"model",   "<scheme",       "<ISA",      "threads", "median ms", "p5",   "p95", "first", "cold",
                                         "% peak", "over f32", "95 % interval", "weights MB", "arena MB", NULL};
     const json_value *models = json_get(run->root, "models");
     if (!json_first(models))
@@ -80,7 +81,7 @@ void html_models(const run_file *run, FILE *to)
 /* One model's layers, folded away. */
 static void put_layers(const json_value *model, FILE *to)
 {
-    static const char *const heads[] = {"layer", "op", "precision", "algorithm", "kernel", "us", "% of time", "GOP/s", "% peak", "bound", NULL};
+    static const char *const heads[] = {"layer", "<op", "<precision", "<algorithm", "<kernel", "us", "% of time", "GOP/s", "% peak", "<bound", NULL};
     double total = 0;
     for (const json_value *l = json_first(json_get(model, "layers")); l; l = l->next)
         total += json_number_of(l, "median_us", 0);
@@ -127,7 +128,7 @@ void html_layers(const run_file *run, FILE *to)
 /* Those of an explanation, with the reasons. */
 void html_lost_layers(const json_value *explain, FILE *to)
 {
-    static const char *const heads[] = {"layer", "f32 us", "int8 us", "ideal us", "lost us", "why", NULL};
+    static const char *const heads[] = {"layer", "f32 us", "int8 us", "ideal us", "lost us", "<why", NULL};
     int shown = 0;
     fputs("<h3>The layers that cost most against the ideal</h3>\n", to);
     put_heads(heads, " class=\"sort\"", to);
@@ -160,7 +161,7 @@ static void interval_cell(const json_value *interval, FILE *to)
 
 void html_paper(const run_file *run, FILE *to)
 {
-    static const char *const heads[] = {"model", "there: engine", "machine", "published", "here: ISA", "dynamic", "static", "why", NULL};
+    static const char *const heads[] = {"model", "<engine there", "<machine there", "published", "<ISA here", "dynamic", "static", "<why", NULL};
     const json_value *paper = json_get(run->root, "paper");
     if (!json_first(json_get(paper, "cells")))
         return;
@@ -259,7 +260,7 @@ static void put_row(const html_column *columns, int column_count, const json_val
 /* Peers' ratios from the same rounds are better than ratios of medians. */
 static void put_engine_pairs(const run_file *run, FILE *to)
 {
-    static const char *const heads[] = {"model", "scheme", "threads", "engine", "against", "times as fast", "95 % interval", NULL};
+    static const char *const heads[] = {"model", "<scheme", "threads", "<engine", "<against", "times as fast", "95 % interval", NULL};
     const json_value *pairs = json_get(run->root, "engine_pairs");
     if (!json_first(pairs))
         return;
@@ -297,7 +298,7 @@ void html_comparison(const run_file *runs, int count, FILE *to)
         return;
     fputs("<h2>Runs and engines side by side</h2>\n<p class=\"small dim\">Milliseconds (median, the fastest instruction set of each), and in brackets the ratio to the "
           "first. Different runs were not interleaved: small differences mean nothing.</p>\n<div class=\"scroll\"><table class=\"sort\"><thead><tr><th>model</th>"
-          "<th>scheme</th><th>threads</th>", to);
+          "<th class=\"l\">scheme</th><th>threads</th>", to);
     for (int c = 0; c < column_count; c++) {
         fputs("<th>", to);
         html_text(columns[c].label, to);

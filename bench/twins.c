@@ -46,11 +46,19 @@ static bool make_static(const oct_graph *graph, const oct_model *model, const ch
     return ok;
 }
 
+/* Ranges are found when the network runs: no samples are needed. */
+static bool make_dynamic(const oct_graph *graph, const oct_model *model, const char *where, oct_graph **twin, failure *why)
+{
+    (void)model;
+    return oct_quantize_dynamic(graph, twin) == OCT_OK || fail_library(why, where);
+}
+
 /* ----------------------------------------------------------------------------------------------- table ---- */
 
 static const twin_scheme schemes[] = {
     {"f32", "f32", NULL},
     {"int8-static", "static", make_static},
+    {"int8-dynamic", "dynamic", make_dynamic},
 };
 
 size_t twin_scheme_count(void) { return sizeof schemes / sizeof schemes[0]; }

@@ -223,7 +223,7 @@ void table_wrap(const char *text, int indent, int width, FILE *to)
     while (*text) {
         int length = (int)strcspn(text, " ");
         if (!strncmp(text + length, " %", 2)) /* a number stays with its unit */
-            length += 2;
+            length += 2 + (int)strcspn(text + length + 2, " ");
         if (column > 0 && column + 1 + length > width) {
             fputc('\n', to);
             column = 0;
