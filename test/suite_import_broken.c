@@ -212,7 +212,7 @@ static void what_octet_does_not_know(void)
         {{13, "Dropout", "x:1,2", "y z", ""}, OCT_ERR_UNSUPPORTED, "output 1 (\"z\") is not supported"},
         {{9, "BatchNormalization", "x:1,2,3 s=2 b=2 m=2 v=2", "y n", ""}, OCT_ERR_UNSUPPORTED, "output 1"},
         {{7, "BatchNormalization", "x:1,2,3 s=2 b=2 m=2 v=2", "y", "spatial=0"}, OCT_ERR_UNSUPPORTED, "spatial 0"},
-        {{20, "Gelu", "x:1,2", "y", "approximate=tanh"}, OCT_ERR_UNSUPPORTED, "approximate \"tanh\""},
+        {{20, "Gelu", "x:1,2", "y", "approximate=sinh"}, OCT_ERR_UNSUPPORTED, "approximate \"sinh\""},
         {{19, "Pad", "x:1,2 p#0,1,0,0", "y", "mode=wrap"}, OCT_ERR_UNSUPPORTED, "constant, reflect and edge"},
         {{13, "Cast", "x:1,2", "y", "to=7"}, OCT_ERR_UNSUPPORTED, "a cast of computed floats to int64"},
         {{18, "CastLike", "x:1,2 b#1", "y", ""}, OCT_ERR_UNSUPPORTED, "an operand that is not float"},

@@ -45,7 +45,7 @@ typedef struct oct_import_table {
 } oct_import_table;
 
 extern const oct_import_table oct_import_spatial_ops, oct_import_linear_ops, oct_import_math_ops, oct_import_layout_ops,
-    oct_import_constant_ops, oct_import_quantized_ops;
+    oct_import_constant_ops, oct_import_quantized_ops, oct_import_norm_ops;
 
 /* What the file's inputs, initializers and nodes say about one symbol. */
 typedef struct oct_import_symbol {

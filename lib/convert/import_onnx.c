@@ -33,7 +33,8 @@ static const char *symbol_name(const oct_import *im, int symbol) { return im->mo
 const oct_import_row *oct_import_find_row(const oct_import *im, const char *op, bool microsoft, int *since)
 {
     const oct_import_table *const tables[] = {&oct_import_spatial_ops, &oct_import_linear_ops, &oct_import_math_ops,
-                                              &oct_import_layout_ops, &oct_import_constant_ops,  &oct_import_quantized_ops};
+                                              &oct_import_layout_ops, &oct_import_constant_ops,  &oct_import_quantized_ops,
+                                              &oct_import_norm_ops};
     const int64_t opset = microsoft ? 1 : im->model.opset;
     const oct_import_row *best = NULL;
     *since = 0;

@@ -493,6 +493,62 @@ static oct_status lower_expand(oct_import *im)
 
 /* ------------------------------------------------------------------------------------------------- table ---- */
 
+/* ------------------------------------------------------------------------------------------------ blocks ---- */
+
+/* Six axes, turned, and four again. */
+static oct_status turn_blocks(oct_import *im, const oct_shape *six, const int *perm, const oct_shape *four)
+{
+    int y;
+    OCT_TRY(oct_import_reshape(im, ".blocks", six, im->in[0], &y));
+    OCT_TRY(oct_import_transpose(im, ".turned", perm, y, &y));
+    OCT_TRY(oct_import_reshape(im, "", four, y, &y));
+    oct_import_set_output(im, 0, y);
+    return OCT_OK;
+}
+
+static oct_status check_blocks(const oct_import *im, const oct_shape *x, int64_t *block)
+{
+    *block = oct_import_int(im, "blocksize", 0);
+    if (x->rank != 4)
+        return oct_fail(OCT_ERR_FORMAT, "an input of rank %d; it needs N x C x H x W", x->rank);
+    if (*block < 1 || *block > 65536)
+        return oct_fail(OCT_ERR_FORMAT, "attribute blocksize is %lld", (long long)*block);
+    return OCT_OK;
+}
+
+/* Channels become places: the block's index is the outer part of the channel's (DCR: depth, column, row) or the inner one (CRD). */
+static oct_status lower_depth_to_space(oct_import *im)
+{
+    static const int outer[6] = {0, 3, 4, 1, 5, 2}, inner[6] = {0, 1, 4, 2, 5, 3};
+    const oct_shape x = oct_import_shape(im, im->in[0]);
+    const char *mode = oct_import_string(im, "mode", "DCR");
+    const bool crd = !strcmp(mode, "CRD");
+    int64_t b;
+    OCT_TRY(check_blocks(im, &x, &b));
+    if (!crd && strcmp(mode, "DCR") != 0)
+        return oct_fail(OCT_ERR_FORMAT, "mode \"%s\"; supported are DCR and CRD", mode);
+    if (x.dims[1] % (b * b) != 0)
+        return oct_fail(OCT_ERR_FORMAT, "%lld channels are no whole number of %lld x %lld blocks", (long long)x.dims[1], (long long)b, (long long)b);
+    const int64_t c = x.dims[1] / (b * b);
+    const oct_shape dcr = {6, {x.dims[0], b, b, c, x.dims[2], x.dims[3]}}, cdr = {6, {x.dims[0], c, b, b, x.dims[2], x.dims[3]}};
+    const oct_shape y = {4, {x.dims[0], c, x.dims[2] * b, x.dims[3] * b}};
+    return turn_blocks(im, crd ? &cdr : &dcr, crd ? inner : outer, &y);
+}
+
+/* Places become channels, the block's index the outer part. */
+static oct_status lower_space_to_depth(oct_import *im)
+{
+    static const int perm[6] = {0, 3, 5, 1, 2, 4};
+    const oct_shape x = oct_import_shape(im, im->in[0]);
+    int64_t b;
+    OCT_TRY(check_blocks(im, &x, &b));
+    if (x.dims[2] % b != 0 || x.dims[3] % b != 0)
+        return oct_fail(OCT_ERR_FORMAT, "%lld x %lld is no whole number of blocks of %lld", (long long)x.dims[2], (long long)x.dims[3], (long long)b);
+    const oct_shape six = {6, {x.dims[0], x.dims[1], x.dims[2] / b, b, x.dims[3] / b, b}};
+    const oct_shape y = {4, {x.dims[0], x.dims[1] * b * b, x.dims[2] / b, x.dims[3] / b}};
+    return turn_blocks(im, &six, perm, &y);
+}
+
 static const oct_import_row rows[] = {
     /* operator, since; inputs min, max; outputs; constants, preferred (bits); attributes; handler, variant, flags */
     {"Identity", 1, 1, 1, 1, 0, 0, "", lower_identity, 0, OCT_ROW_BYTES},
@@ -522,6 +578,9 @@ static const oct_import_row rows[] = {
     {"Pad", 2, 1, 1, 1, 0, 0, "mode:s pads:I value:f", lower_pad, 0, 0},
     {"Pad", 11, 2, 3, 1, 6, 0, "mode:s", lower_pad, 0, 0},
     {"Pad", 18, 2, 4, 1, 14, 0, "mode:s", lower_pad, 0, 0},
+    {"DepthToSpace", 1, 1, 1, 1, 0, 0, "blocksize:i", lower_depth_to_space, 0, OCT_ROW_BYTES},
+    {"DepthToSpace", 11, 1, 1, 1, 0, 0, "blocksize:i mode:s", lower_depth_to_space, 0, OCT_ROW_BYTES},
+    {"SpaceToDepth", 1, 1, 1, 1, 0, 0, "blocksize:i", lower_space_to_depth, 0, OCT_ROW_BYTES},
     {"Expand", 8, 2, 2, 1, 2, 0, "", lower_expand, 0, 0},
 };
 

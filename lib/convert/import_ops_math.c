@@ -33,15 +33,6 @@ static oct_status lower_unary(oct_import *im)
     return OCT_OK;
 }
 
-/* The tanh approximation is another function, off by up to 1e-3; it is not passed off as the exact one. */
-static oct_status lower_gelu(oct_import *im)
-{
-    const char *mode = oct_import_string(im, "approximate", "none");
-    if (strcmp(mode, "none") != 0)
-        return oct_fail(OCT_ERR_UNSUPPORTED, "approximate \"%s\" is not supported; \"none\" is", mode);
-    return lower_unary(im);
-}
-
 /* Opset 6 has the bounds as attributes, opset 11 as inputs. */
 static oct_status lower_clip(oct_import *im)
 {
@@ -126,6 +117,35 @@ static oct_status lower_prelu(oct_import *im)
     return OCT_OK;
 }
 
+/* 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) = x * sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3)) */
+static oct_status gelu_by_tanh(oct_import *im)
+{
+    int square, factor, one, y;
+    OCT_TRY(oct_import_binary(im, ".square", OCT_BINARY_MUL, im->in[0], im->in[0], &square));
+    OCT_TRY(oct_import_number(im, ".c3", 0.044715f, &factor));
+    OCT_TRY(oct_import_binary(im, ".scaled", OCT_BINARY_MUL, square, factor, &y));
+    OCT_TRY(oct_import_number(im, ".one", 1, &one));
+    OCT_TRY(oct_import_binary(im, ".sum", OCT_BINARY_ADD, y, one, &y));
+    OCT_TRY(oct_import_binary(im, ".cubic", OCT_BINARY_MUL, y, im->in[0], &y));
+    OCT_TRY(oct_import_number(im, ".c1", 1.5957691216057308f, &factor));
+    OCT_TRY(oct_import_binary(im, ".inner", OCT_BINARY_MUL, y, factor, &y));
+    OCT_TRY(oct_import_unary(im, ".sigmoid", OCT_FN_SIGMOID, 0, 0, y, &y));
+    OCT_TRY(oct_import_binary(im, "", OCT_BINARY_MUL, im->in[0], y, &y));
+    oct_import_set_output(im, 0, y);
+    return OCT_OK;
+}
+
+/* The tanh approximation is another function, off by up to 1e-3. */
+static oct_status lower_gelu(oct_import *im)
+{
+    const char *mode = oct_import_string(im, "approximate", "none");
+    if (!strcmp(mode, "tanh"))
+        return gelu_by_tanh(im);
+    if (strcmp(mode, "none") != 0)
+        return oct_fail(OCT_ERR_UNSUPPORTED, "approximate \"%s\" is not supported; \"none\" and \"tanh\" are", mode);
+    return lower_unary(im);
+}
+
 /* -------------------------------------------------------------------------------------------- reductions ---- */
 
 /* The axes as a bit set; *given is false for none at all. */
@@ -160,6 +180,31 @@ static oct_status lower_reduce(oct_import *im)
         axes = (1u << rank) - 1;
     if (axes != 0)
         OCT_TRY(oct_import_reduce(im, "", (oct_reduce_fn)im->row->variant, axes, keep, y, &y));
+    oct_import_set_output(im, 0, y);
+    return OCT_OK;
+}
+
+enum { SUM_OF_ABS, SUM_OF_SQUARES, ROOT_OF_SQUARES, LOG_OF_SUM };
+
+/* Sums of a function, or functions of a sum. */
+static oct_status lower_reduce_of(oct_import *im)
+{
+    const int rank = oct_import_shape(im, im->in[0]).rank, what = im->row->variant;
+    uint32_t axes;
+    bool given, keep, noop;
+    int y = im->in[0];
+    OCT_TRY(read_axes(im, rank, &axes, &given));
+    OCT_TRY(oct_import_flag(im, "keepdims", true, &keep));
+    OCT_TRY(oct_import_flag(im, "noop_with_empty_axes", false, &noop));
+    if (!given && noop)
+        return oct_fail(OCT_ERR_UNSUPPORTED, "noop_with_empty_axes 1 without axes is not supported");
+    if (what == SUM_OF_ABS)
+        OCT_TRY(oct_import_unary(im, ".abs", OCT_FN_ABS, 0, 0, y, &y));
+    else if (what != LOG_OF_SUM)
+        OCT_TRY(oct_import_binary(im, ".square", OCT_BINARY_MUL, y, y, &y));
+    OCT_TRY(oct_import_reduce(im, "", OCT_REDUCE_SUM, given ? axes : (1u << rank) - 1, keep, y, &y));
+    if (what == ROOT_OF_SQUARES || what == LOG_OF_SUM)
+        OCT_TRY(oct_import_unary(im, ".function", what == LOG_OF_SUM ? OCT_FN_LOG : OCT_FN_SQRT, 0, 0, y, &y));
     oct_import_set_output(im, 0, y);
     return OCT_OK;
 }
@@ -244,6 +289,14 @@ static const oct_import_row rows[] = {
     {"ReduceMax", 18, 1, 2, 1, 2, 0, "keepdims:i noop_with_empty_axes:i", lower_reduce, OCT_REDUCE_MAX, 0},
     {"ReduceMin", 1, 1, 1, 1, 0, 0, "axes:I keepdims:i", lower_reduce, OCT_REDUCE_MIN, 0},
     {"ReduceMin", 18, 1, 2, 1, 2, 0, "keepdims:i noop_with_empty_axes:i", lower_reduce, OCT_REDUCE_MIN, 0},
+    {"ReduceL1", 1, 1, 1, 1, 0, 0, "axes:I keepdims:i", lower_reduce_of, SUM_OF_ABS, 0},
+    {"ReduceL1", 18, 1, 2, 1, 2, 0, "keepdims:i noop_with_empty_axes:i", lower_reduce_of, SUM_OF_ABS, 0},
+    {"ReduceL2", 1, 1, 1, 1, 0, 0, "axes:I keepdims:i", lower_reduce_of, ROOT_OF_SQUARES, 0},
+    {"ReduceL2", 18, 1, 2, 1, 2, 0, "keepdims:i noop_with_empty_axes:i", lower_reduce_of, ROOT_OF_SQUARES, 0},
+    {"ReduceSumSquare", 1, 1, 1, 1, 0, 0, "axes:I keepdims:i", lower_reduce_of, SUM_OF_SQUARES, 0},
+    {"ReduceSumSquare", 18, 1, 2, 1, 2, 0, "keepdims:i noop_with_empty_axes:i", lower_reduce_of, SUM_OF_SQUARES, 0},
+    {"ReduceLogSum", 1, 1, 1, 1, 0, 0, "axes:I keepdims:i", lower_reduce_of, LOG_OF_SUM, 0},
+    {"ReduceLogSum", 18, 1, 2, 1, 2, 0, "keepdims:i noop_with_empty_axes:i", lower_reduce_of, LOG_OF_SUM, 0},
     /* Opset 13 changed the meaning, not the form. */
     {"Softmax", 1, 1, 1, 1, 0, 0, "axis:i", lower_softmax_of_rest, 0, 0},
     {"Softmax", 13, 1, 1, 1, 0, 0, "axis:i", lower_softmax, 0, 0},

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "import_context.h"
+#include "memory.h"
 
 #define MAX_WINDOW 65536   /* as the graph's own limits on kernel, stride, dilation, pad */
 
@@ -165,6 +166,123 @@ static oct_status lower_conv(oct_import *im)
     OCT_TRY(oct_import_transpose(im, ".nhwc", to_nhwc, in[OCT_IN_X], &in[OCT_IN_X]));
     OCT_TRY(make_planar(im, ".weight", im->in[1], &in[OCT_IN_W]));
     OCT_TRY(oct_import_transpose(im, ".weight", to_nhwc, in[OCT_IN_W], &in[OCT_IN_W]));   /* OIHW -> OHWI */
+    OCT_TRY(oct_import_emit(im, OCT_OP_CONV, "", &attrs, in, in[OCT_IN_BIAS] == OCT_NONE ? 2 : 3, &y));
+    OCT_TRY(oct_import_transpose(im, ".nchw", to_nchw, y, &y));
+    OCT_TRY(make_linear(im, ".linear", x.rank, y, &y));
+    oct_import_set_output(im, 0, y);
+    return OCT_OK;
+}
+
+/* ----------------------------------------------------------------------------------------- ConvTranspose ---- */
+
+/* The other way round: each input element adds a window of multiples of itself to the output, `stride` apart. That is a convolution, too:
+ * with zeros between the elements, the kernel turned by half a circle, and input and output channels swapped.
+ *
+ *     x . x . x       out = stride * (in - 1) + 1 + dilation * (kernel - 1) - begin - end + output_padding
+ *
+ * On each side dilation * (kernel - 1) - pad zeros are needed, so that the first output sees the first element with its last tap. */
+typedef struct spread {
+    window w;
+    int64_t before[3], after[3];   /* zeros round the spread elements; negative: less of them */
+} spread;
+
+/* Padding that output_shape leaves over is shared out, an odd one at the end for SAME_UPPER, else at the beginning. */
+static oct_status read_spread(const oct_import *im, const oct_shape *x, const int64_t *kernel, spread *s)
+{
+    oct_import_list shape;
+    int64_t extra[3] = {0};
+    bool same;
+    OCT_TRY(read_window(im, x, kernel, &s->w, &same));
+    OCT_TRY(read_list(im, "output_padding", s->w.axes, 0, 0, extra));
+    OCT_TRY(oct_import_list_attr(im, "output_shape", &shape));
+    if (shape.given && shape.count != s->w.axes)
+        return oct_fail(OCT_ERR_FORMAT, "attribute output_shape has %d entries instead of %d", shape.count, s->w.axes);
+    for (int i = 0; i < s->w.axes; i++) {
+        const int64_t reach = s->w.dilation[i] * (s->w.kernel[i] - 1), full = s->w.stride[i] * (x->dims[2 + i] - 1) + 1 + reach + extra[i];
+        int64_t begin = s->w.begin[i], end = s->w.end[i];
+        if (shape.given || same) {
+            const int64_t total = full - (shape.given ? shape.v[i] : x->dims[2 + i] * s->w.stride[i]);
+            const bool upper = !strcmp(oct_import_string(im, "auto_pad", "NOTSET"), "SAME_UPPER");
+            if (total < -MAX_WINDOW || total > full - 1)
+                return oct_fail(OCT_ERR_UNSUPPORTED, "an output of %lld where %lld elements are made", (long long)(full - total), (long long)full);
+            const int64_t half = (total - (total < 0)) / 2;   /* rounded down: what is missing is added at the end */
+            begin = upper ? half : total - half;
+            end = total - begin;
+        }
+        s->before[i] = reach - begin;
+        s->after[i] = reach - end + extra[i];
+    }
+    return OCT_OK;
+}
+
+/* x N x H x W x C with stride - 1 zeros behind each element of both axes but the last, and the border. */
+static oct_status spread_elements(oct_import *im, const spread *s, int x, int *y)
+{
+    const oct_shape in = oct_import_shape(im, x);
+    const int64_t *stride = s->w.stride, rows = s->w.axes == 2 ? stride[0] : 1, columns = stride[s->w.axes - 1];
+    const oct_shape apart = {6, {in.dims[0], in.dims[1], 1, in.dims[2], 1, in.dims[3]}};
+    const oct_shape together = {4, {in.dims[0], in.dims[1] * rows, in.dims[2] * columns, in.dims[3]}};
+    oct_attrs zeros = {.pad = {.mode = OCT_PAD_CONSTANT}}, border = {.pad = {.mode = OCT_PAD_CONSTANT}};
+    zeros.pad.after[2] = (int32_t)rows - 1;
+    zeros.pad.after[4] = (int32_t)columns - 1;
+    *y = x;
+    if (rows > 1 || columns > 1) {
+        OCT_TRY(oct_import_reshape(im, ".apart", &apart, x, y));
+        OCT_TRY(oct_import_emit(im, OCT_OP_PAD, ".zeros", &zeros, y, 1, y));
+        OCT_TRY(oct_import_reshape(im, ".spread", &together, *y, y));
+    }
+    for (int i = 0; i < s->w.axes; i++) {
+        const int axis = 3 - s->w.axes + i;
+        border.pad.before[axis] = (int32_t)s->before[i];
+        border.pad.after[axis] = (int32_t)(s->after[i] - (s->w.stride[i] - 1));   /* there are zeros behind the last, too */
+    }
+    return oct_import_emit(im, OCT_OP_PAD, ".border", &border, y, 1, y);
+}
+
+/* Weights C x O/groups x kH x kW -> O x kH x kW x C/groups, each kernel turned round. */
+static oct_status turn_weights(oct_import *im, int w, int64_t groups, int *out)
+{
+    const oct_shape from = oct_import_shape(im, w);
+    const bool planar = from.rank == 4;
+    const int64_t inputs = from.dims[0] / groups, outputs = from.dims[1], kh = planar ? from.dims[2] : 1, kw = from.dims[from.rank - 1];
+    const oct_shape to = {4, {outputs * groups, kh, kw, inputs}};
+    const size_t count = (size_t)oct_shape_elements(&from);
+    const float *old;
+    OCT_TRY(oct_import_floats_in(im, 1, &old));
+    OCT_TRY(oct_import_spend(im, count * sizeof *old));
+    float *turned = oct_alloc(count, sizeof *turned);
+    if (!turned)
+        return oct_fail_memory(count * sizeof *turned);
+    for (int64_t c = 0; c < from.dims[0]; c++)
+        for (int64_t o = 0; o < outputs; o++)
+            for (int64_t k = 0; k < kh * kw; k++)
+                turned[((c / inputs * outputs + o) * kh * kw + kh * kw - 1 - k) * inputs + c % inputs] = old[(c * outputs + o) * kh * kw + k];
+    const oct_status status = oct_import_constant(im, ".weight", OCT_F32, &to, turned, out);
+    oct_free(turned);
+    return status;
+}
+
+static oct_status lower_conv_transpose(oct_import *im)
+{
+    const oct_shape x = oct_import_shape(im, im->in[0]), w = oct_import_shape(im, im->in[1]);
+    const int64_t groups = oct_import_int(im, "group", 1);
+    spread s;
+    int in[3] = {OCT_NONE, OCT_NONE, oct_import_has(im, 2) ? im->in[2] : OCT_NONE}, y;
+    if (x.rank < 3 || x.rank > 4 || w.rank != x.rank)
+        return oct_fail(OCT_ERR_UNSUPPORTED, "an input of rank %d and weights of rank %d; supported are one and two spatial axes", x.rank, w.rank);
+    if (groups < 1 || w.dims[0] != x.dims[1] || w.dims[0] % groups != 0 || oct_shape_elements(&w) == 0 || oct_shape_elements(&x) == 0)
+        return oct_fail(OCT_ERR_FORMAT, "%lld input channels and weights for %lld do not fit with %lld groups", (long long)x.dims[1],
+                        (long long)w.dims[0], (long long)groups);
+    OCT_TRY(read_spread(im, &x, w.dims + 2, &s));
+    oct_attrs attrs = {.conv = {.groups = (int32_t)groups, .kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}}};
+    for (int i = 0; i < s.w.axes; i++) {
+        attrs.conv.kernel[2 - s.w.axes + i] = (int32_t)s.w.kernel[i];
+        attrs.conv.dilation[2 - s.w.axes + i] = (int32_t)s.w.dilation[i];
+    }
+    OCT_TRY(make_planar(im, ".planar", im->in[0], &y));
+    OCT_TRY(oct_import_transpose(im, ".nhwc", to_nhwc, y, &y));
+    OCT_TRY(spread_elements(im, &s, y, &in[OCT_IN_X]));
+    OCT_TRY(turn_weights(im, im->in[1], groups, &in[OCT_IN_W]));
     OCT_TRY(oct_import_emit(im, OCT_OP_CONV, "", &attrs, in, in[OCT_IN_BIAS] == OCT_NONE ? 2 : 3, &y));
     OCT_TRY(oct_import_transpose(im, ".nchw", to_nchw, y, &y));
     OCT_TRY(make_linear(im, ".linear", x.rank, y, &y));
@@ -476,6 +594,7 @@ static const oct_import_row rows[] = {
     /* Unchanged from opset 1 to 21 but for the types it allows. */
     {"Conv", 1, 2, 3, 1, 6, 0, WINDOW " dilations:I group:i", lower_conv, 0, 0},
     /* Opset 8 added the output Indices, 10 dilations and ceil_mode. */
+    {"ConvTranspose", 1, 2, 3, 1, 6, 0, WINDOW " dilations:I group:i output_padding:I output_shape:I", lower_conv_transpose, 0, 0},
     {"MaxPool", 1, 1, 1, 2, 0, 0, WINDOW " storage_order:i", lower_pool, OCT_OP_MAX_POOL, OCT_ROW_BYTES},
     {"MaxPool", 10, 1, 1, 2, 0, 0, WINDOW " dilations:I ceil_mode:i storage_order:i", lower_pool, OCT_OP_MAX_POOL, OCT_ROW_BYTES},
     /* Opset 7 added count_include_pad, 10 ceil_mode, 19 dilations. */
