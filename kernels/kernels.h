@@ -186,6 +186,9 @@ typedef struct oct_winograd_entry {
      * w: [9][groups][nr][kr] as packed, u: [6][groups][nr][kr]. */
     void (*expand)(const void *w, size_t groups, const oct_gemm_entry *panel, size_t i, void *u);
     const char *name;            /* "avx512 F(4x4,3x3)" */
+    /* Where it begins to be faster than this ISA's direct kernels (docs/RESULTS.md): channels on either side, and outputs (pixels of all
+     * images), with stored weights and with expanded ones. 0: where it does on most (winograd.c). */
+    size_t least_channels, least_outputs, least_expanded;
 } oct_winograd_entry;
 
 /* --------------------------------------------------------------------------------------- pooling, rest ---- */

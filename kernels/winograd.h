@@ -57,11 +57,11 @@ typedef struct oct_winograd {
 /* Whether the shape is one: 3x3, stride 1, dilation 1, one group. Any size, any padding. */
 bool oct_winograd_accepts(const oct_conv_shape *shape);
 
-/* Whether it should be computed so: by measurement (docs/RESULTS.md). The entry must be there (input not NULL). */
-bool oct_winograd_pays(const oct_conv_shape *shape, const oct_winograd_entry *entry);
+/* How the weights had better be kept. lasting: whether those of the whole network stay in the cache from run to run. */
+oct_winograd_weights oct_winograd_prefer(const oct_conv_shape *shape, const oct_winograd_entry *entry, bool lasting);
 
-/* Stored or expanded, likewise. */
-oct_winograd_weights oct_winograd_prefer(const oct_conv_shape *shape, const oct_winograd_entry *entry);
+/* Whether it should be computed so, by the entry's measured limits. The entry must be there (input not NULL). */
+bool oct_winograd_pays(const oct_conv_shape *shape, const oct_winograd_entry *entry, oct_winograd_weights weights);
 
 /* threads: how many there are to be kept busy; only the cutting depends on it. */
 oct_winograd oct_winograd_plan(const oct_conv_shape *shape, const oct_winograd_entry *entry, oct_winograd_weights weights, size_t threads);

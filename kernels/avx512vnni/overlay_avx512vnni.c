@@ -35,7 +35,8 @@ static const oct_winograd_entry winograd_u8s8 = {
     .gemm = {{oct_gemm_s16_6x64_avx512vnni, 6, 64, 2, OCT_ELEM_S16, OCT_ELEM_S8, "avx512vnni 6x64", 0},
              {oct_gemm_s16_12x32_avx512vnni, 12, 32, 2, OCT_ELEM_S16, OCT_ELEM_S8, "avx512vnni 12x32", 0},
              {oct_gemm_s16_12x16_avx512vnni, 12, 16, 2, OCT_ELEM_S16, OCT_ELEM_S8, "avx512vnni 12x16", 0}},
-    .name = "avx512vnni F(4x4,3x3)"};
+    .name = "avx512vnni F(4x4,3x3)",
+    .least_channels = 32, .least_outputs = 49, .least_expanded = 144};
 
 void oct_overlay_avx512vnni(oct_kernels *table)
 {

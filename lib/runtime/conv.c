@@ -67,21 +67,27 @@ static bool is_depthwise(const oct_conv_shape *shape, const oct_linear_desc *des
 }
 
 /* Integers by Winograd are exact only if every channel's sums stay within bounds; others take another way. */
-static bool is_winograd(const oct_conv_shape *shape, const oct_linear_desc *desc, oct_conv_choice choice)
+static bool is_exact(const oct_conv_shape *shape, const oct_linear_desc *desc)
 {
-    const oct_winograd_entry *entry = desc->u8 ? &desc->kernels->winograd_u8s8 : &desc->kernels->winograd_f32;
     oct_linear_desc columns = *desc;
     columns.columns = shape->out_c;
     columns.taps = 9;
     columns.k = shape->in_c;
-    return choice.winograd && entry->input && oct_winograd_accepts(shape) && oct_winograd_pays(shape, entry) &&
-           oct_linear_winograd_provable(&columns);
+    return oct_linear_winograd_provable(&columns);
 }
 
-static void plan_winograd(oct_conv *conv, const oct_linear_desc *desc, oct_conv_choice choice)
+/* Plans it, if Winograd's way is to be taken. */
+static bool take_winograd(oct_conv *conv, const oct_linear_desc *desc, oct_conv_choice choice)
 {
+    const oct_conv_shape *shape = &conv->shape;
     const oct_winograd_entry *entry = desc->u8 ? &desc->kernels->winograd_u8s8 : &desc->kernels->winograd_f32;
-    conv->tiles = oct_winograd_plan(&conv->shape, entry, oct_winograd_prefer(&conv->shape, entry), (size_t)choice.threads);
+    if (conv->depthwise || !choice.winograd || !entry->input || !oct_winograd_accepts(shape))
+        return false;
+    const oct_winograd_weights weights = oct_winograd_prefer(shape, entry, choice.lasting);
+    if (!oct_winograd_pays(shape, entry, weights) || !is_exact(shape, desc))
+        return false;
+    conv->tiles = oct_winograd_plan(shape, entry, weights, (size_t)choice.threads);
+    return true;
 }
 
 /* Where Winograd's integer sums begin: 576 times where direct ones do, which the output transform divides by, modulo 2^32. */
@@ -131,9 +137,7 @@ oct_status oct_conv_prepare(const oct_conv_shape *shape, const oct_linear_desc *
 {
     oct_linear_desc full = *desc;
     *conv = (oct_conv){.depthwise = is_depthwise(shape, desc), .shape = *shape, .x_zero = (uint8_t)desc->x_zero};
-    conv->winograd = !conv->depthwise && is_winograd(shape, desc, choice);
-    if (conv->winograd)
-        plan_winograd(conv, desc, choice);
+    conv->winograd = take_winograd(conv, desc, choice);
     full.depthwise = conv->depthwise ? &conv->shape : NULL;
     full.winograd = conv->winograd ? &conv->tiles : NULL;
     full.groups = shape->groups;

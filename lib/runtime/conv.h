@@ -47,6 +47,7 @@ typedef struct oct_conv_call {
 /* What the caller lets the choice of the way depend on. */
 typedef struct oct_conv_choice {
     bool winograd;             /* may be taken */
+    bool lasting;              /* the network is so small that all its weights stay in the cache */
     int threads;               /* that will share the work */
 } oct_conv_choice;
 

@@ -41,6 +41,7 @@ typedef struct oct_setup {
     const oct_kernels *kernels;
     int threads;
     bool winograd;                 /* may be taken */
+    bool lasting;                  /* the network is so small that all its weights stay in the cache from run to run */
     oct_keeper *keeper;
     oct_run_scale *run_scales;     /* one per value: those of dynamic ones, written by every run */
 } oct_setup;

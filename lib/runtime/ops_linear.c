@@ -114,7 +114,7 @@ static oct_status prepare_linear(const oct_setup *setup, oct_step *step, const o
     linear_state *state = oct_step_keep(setup, 1, sizeof *state, &status);
     OCT_TRY(status);
     const oct_linear_desc desc = describe(setup, step);
-    const oct_conv_choice choice = {.winograd = setup->winograd, .threads = setup->threads};
+    const oct_conv_choice choice = {.winograd = setup->winograd, .lasting = setup->lasting, .threads = setup->threads};
     OCT_TRY(oct_conv_prepare(shape, &desc, choice, setup->keeper, &state->conv));
     state->kernels = setup->kernels;
     state->keeper = setup->keeper;

@@ -260,7 +260,10 @@ static oct_status pack_groups(const oct_linear_desc *desc, const oct_gemm_entry 
         pack_weights(desc, packed, w, data + g * bytes);
         spread_columns(desc, packed, plain, g * n, &to);
     }
-    linear->winograd = desc->winograd ? desc->winograd->entry : NULL;
+    if (desc->winograd) {
+        linear->winograd = desc->winograd->entry;
+        linear->expanded = desc->winograd->weights == OCT_WINOGRAD_EXPANDED;
+    }
     linear->padded = padded;
     linear->entry = variants;
     linear->e.bias = spread.bias;
@@ -320,7 +323,7 @@ void oct_linear_kernel_name(const oct_linear *linear, char *text, size_t size)
     if (linear->depthwise)
         snprintf(text, size, "depthwise_%s %s", type, linear->depthwise->name);
     else if (linear->winograd)
-        snprintf(text, size, "winograd_%s %s", type, linear->winograd->name);
+        snprintf(text, size, "winograd_%s %s%s", type, linear->winograd->name, linear->expanded ? ", expanding" : "");
     else
         snprintf(text, size, "gemm_%s %s", type, oct_panel_at(&linear->packed[0], 0).entry->name);
 }

@@ -57,6 +57,7 @@ typedef struct oct_linear {
     const oct_depthwise_entry *depthwise;
     void *depthwise_packed;
     const oct_winograd_entry *winograd;
+    bool expanded;                    /* winograd: the weights are kept plain and transformed as they are needed */
     oct_epilogue e;                   /* without out and residual; bias, acc_bias and mult at group 0 */
     oct_activator activator;
     oct_waiting waiting;

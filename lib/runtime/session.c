@@ -98,10 +98,23 @@ static const oct_runtime_op *runtime_op_of(const oct_graph *graph, const oct_nod
     return oct_value_bytes(&graph->values[node->out[0]]) == 0 ? &nothing : oct_runtime_op_of(node->op);
 }
 
+/* Winograd's transformed weights take up to 8 times the bytes of the constants they come from: of this many, they still fill no more than
+ * half of a last-level cache of 32 MB. Decides how weights are kept (winograd.h), never what they give. */
+enum { LASTING_CONSTANTS = 2 * 1024 * 1024 };
+
+static bool constants_last(const oct_graph *graph)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < graph->value_count; i++)
+        bytes += graph->values[i].data ? oct_value_bytes(&graph->values[i]) : 0;
+    return bytes <= LASTING_CONSTANTS;
+}
+
 /* Without addresses, because the scratch memory that the plan has to place is known only afterwards. */
 static oct_status prepare_steps(oct_session *s)
 {
-    const oct_setup setup = {.graph = s->graph, .kernels = s->kernels, .threads = s->threads, .winograd = s->winograd, .keeper = &s->keeper,
+    const oct_setup setup = {.graph = s->graph, .kernels = s->kernels, .threads = s->threads, .winograd = s->winograd,
+                             .lasting = constants_last(s->graph), .keeper = &s->keeper,
                              .run_scales = oct_keep(&s->keeper, (size_t)s->graph->value_count, sizeof *setup.run_scales)};
     if (!setup.run_scales)
         return oct_fail_memory((size_t)s->graph->value_count * sizeof *setup.run_scales);
