@@ -35,6 +35,7 @@ typedef struct bench_lists {
     int thread_count;
     const twin_scheme *schemes[BENCH_MAX_SCHEMES];
     int scheme_count; /* 0: none were given */
+    bool no_winograd; /* no list: the same for all */
 } bench_lists;
 
 /* NULL or "" means the library's default ISA, "all" all that this machine has; NULL threads mean 1; NULL schemes mean none, "all" all

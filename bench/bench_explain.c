@@ -128,7 +128,7 @@ int bench_explain(int argc, char **argv)
                            .min_words = 1,
                            .max_words = 2,
                            .groups = {options, outputs}};
-    bench_lists lists;
+    bench_lists lists = {.no_winograd = false};
     int words;
     arg_result parsed = args_parse(&spec, argc, argv, &words);
     if (parsed == ARGS_OK)

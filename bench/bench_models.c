@@ -8,7 +8,7 @@
 typedef struct models_options {
     const char *isa, *threads, *schemes;
     bench_output output;
-    bool layers;
+    bool layers, no_winograd;
     double seconds;
 } models_options;
 
@@ -74,12 +74,13 @@ int bench_models(int argc, char **argv)
          .help = "instruction sets, \"avx2,scalar\" or \"all\" (default: the best)"},
         {"--threads", .kind = ARG_TEXT, .to = &o.threads, .value = "LIST", .help = "numbers of threads, \"1,2\" (default 1)"},
         {"--layers", .kind = ARG_FLAG, .to = &o.layers, .help = "show the time of every layer"},
+        {"--no-winograd", .kind = ARG_FLAG, .to = &o.no_winograd, .help = "3x3 convolutions directly, even where Winograd's way is faster"},
         {"--seconds", .kind = ARG_REAL, .to = &o.seconds, .value = "S",
          .help = "how long to measure each variant, about (default 2)"},
         {0}};
     const arg_spec spec = {.command = "octet-bench models",
                            .usage = "NAME|FILE ... [--scheme LIST] [--isa LIST] [--threads LIST] [--layers]\n"
-                                    "                          [--seconds S] [--json FILE] [--csv FILE]",
+                                    "                          [--no-winograd] [--seconds S] [--json FILE] [--csv FILE]",
                            .about = "Times models against each other, interleaved in this process. Each quantized model\n"
                                     "is compared with the nearest float model given before it.\n\n"
                                     "NAME is a network of `octet-bench zoo`, which is made on the spot in all schemes;\n"
@@ -104,6 +105,7 @@ int bench_models(int argc, char **argv)
         parsed = bench_output_check(&spec, &o.output);
     if (parsed != ARGS_OK)
         return parsed == ARGS_HELP ? BENCH_OK : BENCH_USAGE;
+    lists.no_winograd = o.no_winograd;
     interrupt_catch();
     return open_and_run(argv, words, &lists, &o);
 }

@@ -1,7 +1,8 @@
-/* kernel_case.c - the five families of kernels, each made ready for one layer.
+/* kernel_case.c - the families of kernels, each made ready for one layer.
  *
  *     direct        matrix products and convolutions: packed weights, rows or row pointers   oct_gemm_run
  *     rows, patches convolutions with few input channels, strip by strip                     oct_strips_run
+ *     winograd      3x3 convolutions, stride 1: winograd_case.c                              oct_winograd_run
  *     depthwise     the first depthwise entry of the table that accepts the shape            entry->run
  *     pool          the loops of pool.h round the table's pooling kernels                    oct_pool_run_rows
  *     elementwise   adding two tensors                                                       binary_f32, binary_u8
@@ -18,6 +19,7 @@
 #include "add_grid.h"
 #include "conv_strips.h"
 #include "pool.h"
+#include "winograd_case.h"
 
 /* ---------------------------------------------------------------------------------------------- memory ---- */
 
@@ -499,6 +501,7 @@ static bool make_add(kernel_case *c)
 const case_maker case_makers[] = {{"direct", is_product, make_direct},
                                   {"rows", is_rows, make_strips},
                                   {"patches", is_patches, make_strips},
+                                  {"winograd", case_is_winograd, case_make_winograd},
                                   {"depthwise", is_depthwise, make_depthwise},
                                   {"pool", is_pool, make_pool},
                                   {"elementwise", is_add, make_add},

@@ -13,7 +13,7 @@ typedef struct kernel_case {
     const oct_kernels *kernels;
     bool int8;
     team *team;
-    const char *algo;   /* "direct", "rows", "patches", "depthwise", "pool", "elementwise" */
+    const char *algo;   /* "direct", "rows", "patches", "winograd", "depthwise", "pool", "elementwise" */
     const char *kernel; /* the entry's own name: "avx2 6x16" */
     size_t bytes;       /* inputs + weights + outputs */
     void (*run)(struct kernel_case *c);

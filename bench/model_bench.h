@@ -61,6 +61,7 @@ typedef struct model_variant {
     model_file *file;
     const char *isa;
     int threads, batch;
+    bool no_winograd;
     oct_session *session; /* only while its batch is measured */
     bool tied;            /* each thread on a CPU of its own */
     bool failed;          /* a run did not return OCT_OK */

@@ -34,7 +34,7 @@ static bool set_inputs(const oct_model *model, oct_session *session)
 
 bool model_session_open(const model_variant *v, const affinity *cpus, int profile, oct_session **session, bool *tied, failure *why)
 {
-    const oct_options options = {.isa = v->isa, .threads = v->threads, .profile = profile};
+    const oct_options options = {.isa = v->isa, .threads = v->threads, .profile = profile, .no_winograd = v->no_winograd};
     /* The threads that appear while the session is created are the session's. */
     affinity_threads before;
     affinity_list_threads(&before);

@@ -253,6 +253,7 @@ static void make_variants(model_set *set, int group, const bench_lists *lists)
                     set->variants[set->variant_count++] = (model_variant){.file = &set->files[f],
                                                                           .isa = lists->isas[i],
                                                                           .threads = lists->threads[t],
+                                                                          .no_winograd = lists->no_winograd,
                                                                           .batch = set->batch_count};
             set->batch_count += !together && set->variant_count > before;
         }

@@ -49,6 +49,12 @@ oct_winograd_span oct_winograd_cut(size_t side, size_t index)
 
 /* -------------------------------------------------------------------------------------- which way ---- */
 
+/* Bytes of all transformed weights. */
+static size_t weight_bytes(const oct_conv_shape *s, const oct_winograd_entry *entry)
+{
+    return POSITIONS * s->in_c * s->out_c * elem_size(entry->gemm->a_elem);
+}
+
 /* Expanding costs about as much as the products of some tiles, again for every block of tiles; reading stored weights costs the time of
  * 72 bytes (s16) per pair of channels from wherever they are, once per block. Where a network's weights do not stay in the cache, stored ones
  * win only when many tiles share few of them: up to this many bytes per tile. */
@@ -56,35 +62,32 @@ enum { STORED_BYTES_PER_TILE = 4096 };
 
 oct_winograd_weights oct_winograd_prefer(const oct_conv_shape *s, const oct_winograd_entry *entry, bool lasting)
 {
-    const size_t bytes = POSITIONS * s->in_c * s->out_c * elem_size(entry->gemm->a_elem);
     const size_t tiles = s->batch * tiles_along(s->out_h) * tiles_along(s->out_w);
-    return !entry->expand || lasting || bytes / tiles <= STORED_BYTES_PER_TILE ? OCT_WINOGRAD_STORED : OCT_WINOGRAD_EXPANDED;
+    const bool light = weight_bytes(s, entry) / tiles <= STORED_BYTES_PER_TILE;
+    return !entry->expand || lasting || light ? OCT_WINOGRAD_STORED : OCT_WINOGRAD_EXPANDED;
 }
 
-/* Where the direct kernels are faster: too few channels to pay for the transforms, or too few tiles to share transformed weights. */
-enum { LEAST_CHANNELS = 16, LEAST_OUTPUTS = 36 };
+/* Where the direct kernels are faster: too few channels to pay for the transforms, or too few outputs to pay for reading 36 weights instead
+ * of 9. Weights too many to be still in a cache when their layer's turn comes want more: f32 ones from DRAM break even at some 70 outputs. */
+enum { LEAST_CHANNELS = 16, LEAST_OUTPUTS = 49, LEAST_OUTPUTS_HEAVY = 100, HEAVY_LAYER = 8 * 1024 * 1024 };
 
 bool oct_winograd_pays(const oct_conv_shape *s, const oct_winograd_entry *entry, oct_winograd_weights weights)
 {
-    const size_t outputs = max_size(weights == OCT_WINOGRAD_STORED ? entry->least_outputs : entry->least_expanded, LEAST_OUTPUTS);
+    const bool stored = weights == OCT_WINOGRAD_STORED, heavy = stored && weight_bytes(s, entry) > HEAVY_LAYER;
+    const size_t least = heavy ? LEAST_OUTPUTS_HEAVY : LEAST_OUTPUTS;
+    const size_t outputs = max_size(stored ? entry->least_outputs : entry->least_expanded, least);
     const size_t channels = max_size(entry->least_channels, LEAST_CHANNELS);
     return s->in_c >= channels && s->out_c >= channels && s->batch * s->out_h * s->out_w >= outputs;
 }
 
 /* ---------------------------------------------------------------------------------------- the plan ---- */
 
-/* Bytes of all transformed weights. */
-static size_t weight_bytes(const oct_winograd *w)
-{
-    return POSITIONS * w->shape.in_c * w->shape.out_c * elem_size(w->entry->gemm->a_elem);
-}
-
 /* Tiles of a block: whole row tiles of the micro-kernel, and nearly equal blocks. */
 static size_t choose_block(const oct_winograd *w, size_t row_bytes, size_t units)
 {
     const size_t mr = w->entry->gemm->mr;
     size_t most = min_size(max_size(BLOCK_LEAST, BLOCK_BYTES / (POSITIONS * row_bytes)), BLOCK_MOST);
-    if (weight_bytes(w) > HEAVY_WEIGHTS || w->weights == OCT_WINOGRAD_EXPANDED)
+    if (weight_bytes(&w->shape, w->entry) > HEAVY_WEIGHTS || w->weights == OCT_WINOGRAD_EXPANDED)
         most = HEAVY_BLOCK;
     size_t blocks = (w->tiles + most - 1) / most;
     if (blocks * w->panels < units)
