@@ -162,8 +162,8 @@ static void check_conv(const conv_case *c, const conv_data *d, const float *have
 }
 
 #define INT8_CONV "quantize transpose conv transpose dequantize"
-/* Weights that are no s8 stay floats; the layer still writes bytes. */
-#define FLOAT_CONV "quantize transpose dequantize conv transpose dequantize"
+/* Weights that are no s8 are split into two. */
+#define SPLIT_CONV "quantize transpose concat conv transpose dequantize"
 
 static void convolutions(void)
 {
@@ -174,8 +174,8 @@ static void convolutions(void)
         {"one scale of rank 1", 21, true, true, false, true, false, 0, -127, 127, 0.02f, 1, INT8_CONV},
         {"u8 w round 128", 13, false, false, true, false, false, 128, 1, 255, 0.01f, 1, INT8_CONV},
         {"u8 w of a narrow range", 13, false, false, false, false, true, 3, 0, 90, 0.01f, 1, INT8_CONV},
-        {"u8 w, zero point 40", 13, false, false, true, false, false, 40, 0, 255, 0.01f, 1, FLOAT_CONV},
-        {"a weight of -128", 13, true, true, false, false, false, 0, -128, 127, 0.01f, 1, FLOAT_CONV},
+        {"u8 w, zero point 40", 13, false, false, true, false, false, 40, 0, 255, 0.01f, 1, SPLIT_CONV},
+        {"a weight of -128", 13, true, true, false, false, false, 0, -128, 127, 0.01f, 1, SPLIT_CONV},
         {"bias of another scale", 13, true, true, true, false, false, 0, -127, 127, 0.01f, 3.7f, INT8_CONV},
         {"tiny weights", 13, true, true, true, false, true, 0, -127, 127, 1e-8f, 1, INT8_CONV},
     };

@@ -212,6 +212,28 @@ static oct_status cast_constant(oct_import *im, const char *suffix, int input, i
     return status;
 }
 
+/* Zero points that an exporter has as int64. Those that no byte can hold are an error. */
+static oct_status cast_to_bytes(oct_import *im, int input, int64_t to, int *out)
+{
+    const oct_value *x = &im->graph->values[input];
+    const oct_shape shape = x->shape;
+    const double lo = to == OCT_ONNX_INT8 ? -128 : 0;
+    int8_t *data;
+    oct_status status = OCT_OK;
+    OCT_TRY(allocate(im, &shape, OCT_S8, &data));
+    for (int64_t i = 0; i < oct_shape_elements(&shape) && status == OCT_OK; i++) {
+        const double number = x->dtype == OCT_F32 ? trunc((double)((const float *)x->data)[i]) : (double)((const int64_t *)x->data)[i];
+        if (!(number >= lo && number <= lo + 255))
+            status = oct_fail(OCT_ERR_FORMAT, "%g cannot become %s", number, oct_onnx_type_name(to));
+        else
+            data[i] = (int8_t)(uint8_t)(int32_t)number;   /* the low byte */
+    }
+    if (status == OCT_OK)
+        status = oct_import_constant(im, "", to == OCT_ONNX_INT8 ? OCT_S8 : OCT_U8, &shape, data, out);
+    oct_free(data);
+    return status;
+}
+
 /* For operators that may mix types (Pow). */
 oct_status oct_import_to_float(oct_import *im, const char *suffix, int x, int *out)
 {
@@ -224,6 +246,11 @@ static oct_status cast_bytes(oct_import *im, int64_t to)
 {
     const oct_import_scale plain = {0};
     int y;
+    const bool is_signed = oct_import_dtype(im, im->in[0]) == OCT_S8 || im->symbols[im->node->in[0]].is_signed;
+    if (to == (is_signed ? OCT_ONNX_INT8 : OCT_ONNX_UINT8)) {   /* what it is already; some exporters write it */
+        oct_import_set_output(im, 0, im->in[0]);
+        return OCT_OK;
+    }
     if (to != OCT_ONNX_FLOAT)
         return oct_fail(OCT_ERR_UNSUPPORTED, "a cast of 8-bit integers to %s; to float is supported", oct_onnx_type_name(to));
     OCT_TRY(oct_import_dequantize(im, "", 0, &plain, 0, &y));
@@ -238,10 +265,11 @@ static oct_status lower_cast(oct_import *im)
 {
     const int64_t to = oct_import_int(im, "to", 0);
     int y = im->in[0];
-    const bool known = to == OCT_ONNX_FLOAT || to == OCT_ONNX_INT64 || to == OCT_ONNX_INT32 || to == OCT_ONNX_BOOL;
+    const bool byte = to == OCT_ONNX_UINT8 || to == OCT_ONNX_INT8;
+    const bool known = to == OCT_ONNX_FLOAT || to == OCT_ONNX_INT64 || to == OCT_ONNX_INT32 || to == OCT_ONNX_BOOL || byte;
     if (!known)
         return oct_fail(OCT_ERR_UNSUPPORTED,
-                        "a cast to %s is not supported; to float, and of constants to int64, int32 or bool, is",
+                        "a cast to %s is not supported; to float, and of constants to int64, int32, int8, uint8 or bool, is",
                         oct_onnx_type_name(to));
     if (oct_import_dtype(im, y) == OCT_U8 || oct_import_dtype(im, y) == OCT_S8)
         return cast_bytes(im, to);
@@ -250,7 +278,9 @@ static oct_status lower_cast(oct_import *im)
     if (!oct_import_is_constant(im, y) && to != OCT_ONNX_FLOAT)
         return oct_fail(OCT_ERR_UNSUPPORTED, "a cast of computed floats to %s; at run time octet computes floats only",
                         oct_onnx_type_name(to));
-    if (oct_import_is_constant(im, y) && !(to == OCT_ONNX_FLOAT && oct_import_dtype(im, y) == OCT_F32))
+    if (oct_import_is_constant(im, y) && byte)
+        OCT_TRY(cast_to_bytes(im, y, to, &y));
+    else if (oct_import_is_constant(im, y) && !(to == OCT_ONNX_FLOAT && oct_import_dtype(im, y) == OCT_F32))
         OCT_TRY(cast_constant(im, "", y, to, &y));
     oct_import_set_output(im, 0, y);
     return OCT_OK;

@@ -12,7 +12,7 @@
  * The first two hold exactly: moved, picked or repeated elements are the same before and after rounding, and rounding keeps the order
  * that a maximum looks at. int8-nodes computes what the file says with one rounding less: the exact integer sum is rounded once to the
  * output's bytes, where floats would have been rounded on the way. Layers whose file finds scales at run time do so here. Nothing is approximated: weights must lie on their grid (the file's
- * own integers), in -127..127, and every sum must provably fit 32 bits. Otherwise the node stays float, between its conversions.
+ * own integers), in -127..127 or be split into two that do, and every sum must provably fit 32 bits. Otherwise the node stays float, between its conversions.
  */
 #include <float.h>
 #include <math.h>
@@ -156,6 +156,8 @@ oct_status oct_pass_merge_quantize(oct_graph *graph, int *changes)
 /* A layer's integers: real weight = channel_scale * q, real bias = x_scale * channel_scale * bias. */
 typedef struct layer {
     int64_t channels, each;
+    int64_t inputs;            /* the weights' last dimension, whatever stands before it are taps */
+    bool split;                /* twice as many: see below */
     const float *w, *real_bias;
     float *scale;              /* of the weights */
     double x_scale, y_scale;   /* y_scale 0: the output is f32 */
@@ -164,15 +166,38 @@ typedef struct layer {
     int32_t *bias;             /* NULL where there is none */
 } layer;
 
-/* The file's own integers again: the float w was rounded once from scale * q, so the quotient is q to within 127 * 2^-23. */
+/* Weights beyond -127..127 (a -128; uint8 with a zero point far from 128) are split into two that add up to them, and the input is given
+ * twice. The second halves are mostly zeros. It doubles the products, and is exact.
+ *
+ *     tap 0: q0 q1 .. | tap 1: ..      becomes      tap 0: a0 a1 .. b0 b1 .. | tap 1: ..       q = a + b, x: x0 x1 .. x0 x1 ..
+ *
+ * Only layers of one group: the others' inputs would have to be mixed anew. */
+#define SPLIT_MOST 254
+
+static double clamp127(double q) { return q < -127 ? -127 : q > 127 ? 127 : q; }
+
+static void put_weight(const layer *l, int64_t c, int64_t i, double q)
+{
+    const double a = clamp127(q);
+    int8_t *row = l->q + c * l->each * (l->split ? 2 : 1);
+    if (!l->split) {
+        row[i] = (int8_t)q;
+        return;
+    }
+    const int64_t at = i / l->inputs * 2 * l->inputs + i % l->inputs;
+    row[at] = (int8_t)a;
+    row[at + l->inputs] = (int8_t)(q - a);
+}
+
+/* The file's own integers again: the float w was rounded once from scale * q, so the quotient is q to within 254 * 2^-23. */
 static bool recover_weights(const layer *l, int64_t c, double tolerance, int64_t *sum)
 {
     *sum = 0;
     for (int64_t i = 0; i < l->each; i++) {
         const double exact = (double)l->w[c * l->each + i] / (double)l->scale[c], q = nearbyint(exact);
-        if (!(fabs(q) <= 127) || fabs(exact - q) > tolerance)
+        if (!(fabs(q) <= (l->split ? SPLIT_MOST : 127)) || fabs(exact - q) > tolerance)
             return false;
-        l->q[c * l->each + i] = (int8_t)q;
+        put_weight(l, c, i, q);
         *sum += (int64_t)fabs(q);
     }
     return true;
@@ -226,8 +251,11 @@ static bool recover(const layer *l)
 static oct_status attach(oct_graph *graph, int n, layer *l)
 {
     const int w = graph->nodes[n].in[OCT_IN_W], b = oct_node_input(&graph->nodes[n], OCT_IN_BIAS);
-    const oct_shape shape = graph->values[w].shape, vector = {1, {l->channels}};
+    const oct_shape vector = {1, {l->channels}};
+    oct_shape shape = graph->values[w].shape;
     int id;
+    if (l->split)
+        shape.dims[shape.rank - 1] *= 2;
     oct_status status = oct_graph_add_value(graph, graph->values[w].name, OCT_S8, &shape, l->q, &id);
     l->q = NULL;
     if (status != OCT_OK)
@@ -275,28 +303,42 @@ static int quantize_of_layer(const oct_graph *graph, int n, bool int8)
     return quantize;
 }
 
-static oct_status make_layer(const oct_graph *graph, int n, int x, int quantize, layer *l)
+static oct_status make_layer(const oct_graph *graph, int n, int x, int quantize, bool split, layer *l)
 {
     const oct_node *node = &graph->nodes[n];
     const oct_value *w = &graph->values[node->in[OCT_IN_W]];
-    *l = (layer){.channels = w->shape.dims[0], .each = oct_shape_product(&w->shape, 1, w->shape.rank), .w = w->data};
+    *l = (layer){.channels = w->shape.dims[0], .each = oct_shape_product(&w->shape, 1, w->shape.rank), .w = w->data,
+                 .inputs = w->shape.dims[w->shape.rank - 1], .split = split};
     l->real_bias = oct_f32_constant(graph, oct_node_input(node, OCT_IN_BIAS));
     l->x_scale = (double)graph->values[x].scale;
     l->y_scale = quantize >= 0 ? (double)graph->values[graph->nodes[quantize].out[0]].scale : 0;
     l->residual = oct_node_input(node, OCT_IN_RESIDUAL) >= 0;
     l->scale = oct_memdup(w->channel_scale, (size_t)l->channels * sizeof *l->scale);
-    l->q = oct_alloc((size_t)(l->channels * l->each), sizeof *l->q);
+    l->q = oct_alloc((size_t)(l->channels * l->each) * (split ? 2 : 1), sizeof *l->q);
     l->bias = l->real_bias ? oct_alloc((size_t)l->channels, sizeof *l->bias) : NULL;
     return l->scale && l->q && (l->bias || !l->real_bias) ? OCT_OK : oct_fail_memory((size_t)(l->channels * l->each));
 }
 
-/* Reads bytes, and writes what its readers want. */
-static oct_status make_int8_layer(oct_graph *graph, int n, bool *done)
+/* x, or x twice. */
+static oct_status input_of_layer(oct_graph *graph, int x, bool split, int *out)
 {
-    const int x = bytes_of(graph, graph->nodes[n].in[OCT_IN_X]), quantize = quantize_of_layer(graph, n, true);
-    const int residual = oct_node_input(&graph->nodes[n], OCT_IN_RESIDUAL);
+    const int twice[2] = {x, x};
+    const oct_attrs attrs = {.axis = {graph->values[x].shape.rank - 1}};
+    char name[256];
+    *out = x;
+    if (!split)
+        return OCT_OK;
+    snprintf(name, sizeof name, "%s.twice", graph->values[x].name);
+    return oct_graph_add_node(graph, OCT_OP_CONCAT, name, &attrs, twice, 2, out);
+}
+
+/* Reads bytes, and writes what its readers want. */
+static oct_status make_int8_layer(oct_graph *graph, int n, bool split, bool *done)
+{
+    int x = bytes_of(graph, graph->nodes[n].in[OCT_IN_X]);
+    const int residual = oct_node_input(&graph->nodes[n], OCT_IN_RESIDUAL), quantize = quantize_of_layer(graph, n, true);
     layer l;
-    oct_status status = make_layer(graph, n, x, quantize, &l);
+    oct_status status = make_layer(graph, n, x, quantize, split, &l);
     *done = status == OCT_OK && recover(&l);
     if (*done)
         status = attach(graph, n, &l);
@@ -305,6 +347,7 @@ static oct_status make_int8_layer(oct_graph *graph, int n, bool *done)
     oct_free(l.bias);
     if (!*done || status != OCT_OK)
         return status;
+    OCT_TRY(input_of_layer(graph, x, split, &x));
     graph->nodes[n].in[OCT_IN_X] = x;
     if (quantize < 0)
         return OCT_OK;
@@ -322,7 +365,7 @@ static oct_status make_dynamic_layer(oct_graph *graph, int n, bool *done)
     char name[256];
     int bytes;
     layer l;
-    oct_status status = make_layer(graph, n, x, -1, &l);
+    oct_status status = make_layer(graph, n, x, -1, false, &l);
     l.real_bias = NULL;
     l.x_scale = 1;
     oct_free(l.bias);
@@ -357,9 +400,11 @@ static bool is_dynamic_layer(const oct_graph *graph, const oct_node *node)
 
 static oct_status convert_layer(oct_graph *graph, int n, bool *done)
 {
-    if (has_grid(graph, &graph->nodes[n]) && bytes_of(graph, graph->nodes[n].in[OCT_IN_X]) >= 0)
-        OCT_TRY(make_int8_layer(graph, n, done));
-    else if (is_dynamic_layer(graph, &graph->nodes[n]))
+    if (has_grid(graph, &graph->nodes[n]) && bytes_of(graph, graph->nodes[n].in[OCT_IN_X]) >= 0) {
+        OCT_TRY(make_int8_layer(graph, n, false, done));
+        if (!*done && (graph->nodes[n].op == OCT_OP_DENSE || graph->nodes[n].attrs.conv.groups == 1))
+            OCT_TRY(make_int8_layer(graph, n, true, done));
+    } else if (is_dynamic_layer(graph, &graph->nodes[n]))
         OCT_TRY(make_dynamic_layer(graph, n, done));
     if (*done || graph->values[graph->nodes[n].in[OCT_IN_X]].dtype != OCT_F32)
         return OCT_OK;
