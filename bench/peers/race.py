@@ -8,6 +8,7 @@ The JSON is that of `octet-bench models --json` with the key "engine"; docs/BENC
 """
 import argparse
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -105,12 +106,13 @@ def measure_cold(entries, runs=3):
 
 def race(args, model, scheme, spec, threads, out):
     """All engines on one network, scheme and number of threads; appends to out."""
+    engines.Octet.library_path, engines.Octet.isa = args.library, args.isa
     entries = open_entries(args, model, scheme, spec["schemes"][scheme], threads, out["missing"])
     if not entries:
         return
     x = np.load(spec["calibration"])[:1]
     check_answers(entries, x)
-    results, disturbed = rounds.measure([e.engine.run for e in entries], args.seconds, threads > 1)
+    results, disturbed = rounds.measure([e.engine.run for e in entries], args.seconds, sorted(CPUS)[:threads])
     for entry, result in zip(entries, results):
         entry.result = result
     measure_cold(entries)
@@ -129,6 +131,30 @@ def race(args, model, scheme, spec, threads, out):
     show(entries, results, disturbed)
     for entry in entries:
         entry.engine.close()
+
+
+def child(pipe, args, model, scheme, spec, threads, out):
+    race(args, model, scheme, spec, threads, out)
+    pipe.send(out)
+
+
+def race_apart(args, model, scheme, spec, threads, out):
+    """In a process of its own: some engines fix their threads' CPUs for good when they are first used, and one that crashes must
+    not take the others' figures along."""
+    here, there = multiprocessing.Pipe()
+    lists = {k: [] for k in ("models", "engine_pairs", "missing")}
+    worker = multiprocessing.get_context("spawn").Process(target=child, args=(
+        there, args, model, scheme, spec, threads, {**lists, "machine": out["machine"]}))
+    worker.start()
+    there.close()
+    try:
+        part = here.recv()
+        for key in lists:
+            out[key] += part[key]
+    except EOFError:
+        worker.join()
+        out["missing"].append({"engine": "all", "model": model, "scheme": scheme, "why": f"ended with status {worker.exitcode}"})
+    worker.join()
 
 
 def show(entries, results, disturbed):
@@ -168,7 +194,6 @@ def arguments():
     if unknown:
         parser.error(f"unknown engine {unknown[0]}; there are {', '.join(engines.ENGINES)}")
     args.engines = [engines.ENGINES[e] for e in args.engines.split(",")]
-    engines.Octet.library_path, engines.Octet.isa = args.library, args.isa
     return args
 
 
@@ -177,6 +202,7 @@ def main():
     about = machine(args.bench)
     out = {"octet": about.get("octet", "?"), "schema": 1, "machine": about.get("machine", {}), "engines": {}, "models": [],
            "engine_pairs": [], "missing": []}
+    engines.Octet.library_path = args.library
     for engine in args.engines:
         try:
             out["engines"][engine.name] = engine.version()
@@ -188,7 +214,7 @@ def main():
             spec = json.load(file)
         for scheme in args.schemes.split(","):
             for threads in map(int, args.threads.split(",")):
-                race(args, spec["model"], scheme, spec, threads, out)
+                race_apart(args, spec["model"], scheme, spec, threads, out)
     for line in out["missing"]:
         print("missing: {engine}, {model}, {scheme}: {why}".format(**line), file=sys.stderr)
     if args.json:

@@ -1,4 +1,5 @@
 """Interleaved measuring, as bench/measure.c does it: rounds A B B A, medians of ratios within rounds, a bootstrap interval."""
+import os
 import random
 import statistics
 import time
@@ -27,13 +28,24 @@ def bootstrap(ratios, seed=1979):
     return statistics.median(ratios), quantile(medians, 0.025), quantile(medians, 0.975)
 
 
-def spin():
+def spin_here():
     """Seconds of a loop of fixed length: longer when somebody else had the core or the clock changed."""
     begin = time.perf_counter()
     x = 1
     for _ in range(3000):
         x = x * 25214903917 + 11 & 0xffffffffffff
     return time.perf_counter() - begin
+
+
+def spin(cpus):
+    """The slowest spin on these CPUs. This thread stays on the first one."""
+    slowest = spin_here()
+    for cpu in cpus[1:]:
+        os.sched_setaffinity(0, {cpu})
+        slowest = max(slowest, spin_here())
+    if len(cpus) > 1:
+        os.sched_setaffinity(0, {cpus[0]})
+    return slowest
 
 
 def settle():
@@ -86,13 +98,13 @@ class Measured:
         return quantile([t for round_ in self.samples for t in round_], p)
 
 
-def one_round(items):
+def one_round(items, cpus):
     """There and back; the slowest spin of the round."""
-    slowest = spin()
+    slowest = spin(cpus)
     halves = {id(i): [] for i in items}
     for item in items + items[::-1]:
         halves[id(item)].append(item.visit())
-        slowest = max(slowest, spin())
+        slowest = max(slowest, spin(cpus))
     for item in items:
         first, second = halves[id(item)]
         item.rounds.append((statistics.median(first) + statistics.median(second)) / 2)
@@ -100,14 +112,14 @@ def one_round(items):
     return slowest
 
 
-def measure(runs, seconds, quiet_before):
-    """Times all runs against each other. Returns a Measured for each and how many rounds were left out as disturbed."""
-    items = [Measured(run, quiet_before) for run in runs]
+def measure(runs, seconds, cpus):
+    """Times all runs, which use these CPUs, against each other. Returns a Measured for each and how many rounds were left out as disturbed."""
+    items = [Measured(run, len(cpus) > 1) for run in runs]
     for item in items:
         item.warm_up(0.1 * seconds / len(items))
     spins, begin = [], time.perf_counter()
     while len(spins) < MIN_ROUNDS or (len(spins) < MAX_ROUNDS and time.perf_counter() - begin < seconds):
-        spins.append(one_round(items))
+        spins.append(one_round(items, cpus))
     limit = SLOW_SPIN * quantile(spins, 0.25)
     quiet = [s <= limit for s in spins]
     if sum(quiet) >= MIN_ROUNDS:
