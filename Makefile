@@ -74,7 +74,7 @@ $(BUILD)/obj/lib/%.o:            FLAGS_OF = $(OPT) -Ilib/common -Ilib/runtime -I
 $(BUILD)/obj/lib/common/%.o:     FLAGS_OF = $(OPT) -Ilib/common
 $(BUILD)/obj/lib/convert/%.o:    FLAGS_OF = $(OPT) -Ilib/common -Ilib/runtime -Ilib/convert
 # The loops of calibration that go over every activation and every weight.
-$(BUILD)/obj/lib/convert/observe.o $(BUILD)/obj/lib/convert/weight_scales.o: FLAGS_OF = -O3 -Ilib/common -Ilib/runtime -Ilib/convert
+$(patsubst %,$(BUILD)/obj/lib/convert/%.o,observe weight_scales rounding_gptq): FLAGS_OF = -O3 -Ilib/common -Ilib/runtime -Ilib/convert
 $(BUILD)/obj/kernels/%.o:        FLAGS_OF = $(KERNEL_FLAGS) -Ikernels
 $(BUILD)/obj/kernels/dispatch.o: FLAGS_OF = $(OPT) -Ikernels $(HAVE)
 $(foreach i,$(ISAS),$(eval $(BUILD)/obj/kernels/$(i)/%.o: FLAGS_OF = $(KERNEL_FLAGS) -Ikernels $(FLAGS_$(i))))

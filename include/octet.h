@@ -122,6 +122,10 @@ typedef struct oct_layer_info {
     int fused_residual;     /* 1 if a residual add is fused into it */
 } oct_layer_info;
 
+/* How the model came to be, as whoever made it has noted in the file: lines of text, each ended by a newline. What oct_quantize notes is in
+ * docs/FORMAT.md. "" where there is nothing. Belongs to the model. */
+OCT_API const char *oct_model_notes(const oct_model *model);
+
 OCT_API size_t oct_model_layer_count(const oct_model *model);
 OCT_API oct_status oct_model_layer(const oct_model *model, size_t index, oct_layer_info *info);
 

@@ -53,7 +53,7 @@ typedef struct oct_import_options {
  * MEMORY, IO, FORMAT, UNSUPPORTED. */
 OCT_API oct_status oct_import_onnx(const char *path, const oct_import_options *options, oct_graph **graph);
 
-/* A graph that can be changed, from a loaded model. */
+/* A graph that can be changed, from a loaded model. It shares the model's weights and keeps the model alive. */
 OCT_API oct_status oct_graph_from_model(const oct_model *model, oct_graph **graph);
 
 /* ------------------------------------------------------------------------------------- building by hand ---- */
@@ -161,6 +161,12 @@ OCT_API void oct_calibration_free(oct_calibration *calibration);
  * range for every tensor no samples are needed. Errors: ARGUMENT (no such tensor), DATA (not finite, or lo > hi). */
 OCT_API oct_status oct_calibration_set_range(oct_calibration *calibration, const char *tensor, float lo, float hi);
 
+/* Cross-layer equalisation: scales the channels of tensors between convolutions and dense layers by powers of two, and the weights on
+ * both sides inversely, so that all channels of a tensor use its range. The graph computes the same as before, to the last bit; it has to be
+ * calibrated anew. Only tensors whose activation lets factors through (none, Relu, LeakyRelu) can be scaled. calibration: of this
+ * graph. *channels (may be NULL): how many were scaled. Errors: ARGUMENT, MEMORY. */
+OCT_API oct_status oct_equalize(oct_graph *graph, const oct_calibration *calibration, int *channels);
+
 /* All zero (or a NULL pointer to it) means the defaults. docs/QUANTIZATION.md explains the methods. */
 typedef struct oct_quantize_options {
     const char *method;   /* how a tensor's range is chosen from what calibration saw: "minmax", "percentile", "mse", "entropy", "best";
@@ -168,6 +174,15 @@ typedef struct oct_quantize_options {
     double percentile;    /* of the method of that name, 50..100; 0 means 99.99: that share of the numbers lies inside */
     const char *weights;  /* how the scales of weights are chosen: "mse" (default: least error, per channel), "max" (largest weight, per
                              channel), "tensor" (largest weight of all: one scale for the layer, for comparison) */
+    const char *rounding; /* "nearest" (default), or "gptq": errors of rounded weights are made good by the weights that come after,
+                             with what kept samples say about the inputs (E. Frantar et al., "GPTQ", 2022); takes longer */
+    const char *const *keep_float;  /* names of convolutions and dense layers that are to stay in f32 */
+    int keep_float_count;
+    /* Mixed precision: as few layers as possible stay in f32, the most sensitive first, until on the kept calibration samples ... */
+    double max_drop;      /* ... top-1 drops by no more than this many points (by the same largest output, if there are no labels); 0: off */
+    double min_sqnr;      /* ... the outputs' signal to noise ratio is at least this many dB; 0: off */
+    const int64_t *labels;/* of the samples, in the order of oct_calibration_add; NULL for none */
+    int64_t label_count;
     int no_bias_correction;  /* leaves out the correction of biases for the mean error that rounding the weights causes */
     /* Called now and then during long work ("best ranges", ...); may be NULL. */
     void (*progress)(void *user, const char *what, int64_t done, int64_t total);

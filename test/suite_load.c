@@ -224,9 +224,9 @@ static void sentences_name_the_place(void)
     b[0] = 'X';
     expect_words(b, size, OCT_ERR_FORMAT, "not a .oct file");
     memcpy(b, saved, size);
-    oct_put32(b + OCT_HEADER_VERSION, 2);
+    oct_put32(b + OCT_HEADER_VERSION, 3);
     correct_checksum(b, size);
-    expect_words(b, size, OCT_ERR_UNSUPPORTED, "version 2");
+    expect_words(b, size, OCT_ERR_UNSUPPORTED, "version 3");
     memcpy(b, saved, size);
     expect_words(b, size - 64, OCT_ERR_FORMAT, "cut short");
     b[size - 100] ^= 4;

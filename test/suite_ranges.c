@@ -87,9 +87,10 @@ static void histograms_of_any_size(void)
 /* Ranges and NaNs as a plain loop would find them. */
 static void observed_ranges(void)
 {
-    float x[333], lo, hi;
+    enum { N = 1333 };
+    float x[N], lo, hi;
     for (int round = 0; round < 200; round++) {
-        const size_t n = (size_t)test_uniform(1, 333);
+        const size_t n = (size_t)test_uniform(1, N);
         float want_lo = 0, want_hi = 0;
         for (size_t i = 0; i < n; i++) {
             x[i] = test_uniform(-1, 1) * expf(test_uniform(-90, 80)) + (round % 3 ? 0 : 1e-44f);
@@ -385,11 +386,12 @@ static void weight_scales(void)
 /* Many weights with long tails: it pays to clip the few for the sake of the many. */
 static void long_tails_are_clipped(void)
 {
+    enum { MANY = 20000 };
     oct_graph *g = net_create();
-    const int y = net_dense(g, net_input(g, 1, 1, 1, 5000), 1), n = g->values[y].producer;
+    const int y = net_dense(g, net_input(g, 1, 1, 1, MANY), 1), n = g->values[y].producer;
     float *w = g->values[g->nodes[n].in[OCT_IN_W]].data;
     net_output(g, y);
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < MANY; i++) {
         const float x = normal();
         w[i] = x * x * x;
     }

@@ -6,6 +6,8 @@
  * --passes shows the optimiser at work: on an ONNX file, or on a .oct file that `octet import --no-optimize` has written; all else
  * is then about the optimised network.
  */
+#include <string.h>
+
 #include "commands.h"
 #include "data.h"
 #include "engine.h"
@@ -153,6 +155,33 @@ static void json_passes(json *j, const oct_optimize_report *report)
     json_close(j);
 }
 
+/* Line by line. */
+static void json_notes(json *j, const char *notes)
+{
+    char line[1024];
+    json_array(j, "notes");
+    while (*notes) {
+        const size_t length = strcspn(notes, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)(length < sizeof line ? length : sizeof line - 1), notes);
+        json_text(j, NULL, line);
+        notes += length + (notes[length] == '\n');
+    }
+    json_close(j);
+}
+
+/* The notes but for those on single tensors, which are in the JSON. */
+static void print_notes(const char *notes)
+{
+    failure line;   /* for its cleaning of control characters */
+    while (*notes) {
+        const size_t length = strcspn(notes, "\n");
+        fail_with(&line, "%.*s", (int)(length < 400 ? length : 400), notes);
+        if (strncmp(notes, "range ", 6) != 0)
+            printf("  %-12s%s\n", "note", line.text);
+        notes += length + (notes[length] == '\n');
+    }
+}
+
 /* Everything that the text shows, unabridged. */
 static bool print_json(const subject *s, failure *why)
 {
@@ -175,6 +204,7 @@ static bool print_json(const subject *s, failure *why)
         json_layer(&j, &layer, &how);
     }
     json_close(&j);
+    json_notes(&j, oct_model_notes(s->model));
     json_object(&j, "totals");
     json_integer(&j, "layers", s->sum.layers);
     json_integer(&j, "int8_layers", s->sum.int8_layers);
@@ -250,6 +280,7 @@ static bool print_text(const subject *s, failure *why)
     printf("%s\n", s->path);
     if (!summary_print(s->model, &s->sum, why))
         return false;
+    print_notes(oct_model_notes(s->model));
     printf("  %-12s%s, %d thread%s: arena %s (no arena can be below %s), packed weights %s\n\n", "session", s->run.isa,
            s->run.threads, s->run.threads == 1 ? "" : "s", table_bytes((double)s->run.arena_bytes, arena, sizeof arena),
            table_bytes((double)s->run.arena_bound, bound, sizeof bound),

@@ -11,15 +11,17 @@
 #include "feed.h"
 #include "octet_convert.h"
 #include "progress.h"
+#include "ranges_json.h"
 #include "summary.h"
 
 /* The command line. */
 typedef struct quantize_options {
     arg_texts calib;
-    const char *output, *method, *weights;
-    double percentile;       /* 0: the library's */
+    arg_texts keep_float;
+    const char *output, *method, *weights, *rounding, *ranges, *labels;
+    double percentile, max_drop, min_sqnr;   /* 0: the library's choice, off */
     int64_t samples;         /* 0: all */
-    bool dynamic, no_bias_correction;
+    bool dynamic, equalize, no_bias_correction;
     data_transform transform;
     engine_options engine;
 } quantize_options;
@@ -55,29 +57,84 @@ static bool calibrate(const quantize_options *o, feed *f, oct_calibration *calib
     return ok;
 }
 
+/* Equalises the graph by what a first calibration has shown, and makes a new one for the changed graph. */
+static bool equalize(const quantize_options *o, oct_graph *graph, feed *f, oct_calibration **calibration, failure *why)
+{
+    const oct_options session = engine_session_options(&o->engine);
+    int channels;
+    if (oct_equalize(graph, *calibration, &channels) != OCT_OK)
+        return fail_library(why, NULL);
+    printf("  %-12s%d channels\n", "equalized", channels);
+    oct_calibration_free(*calibration);
+    return (oct_calibration_create(graph, &session, calibration) == OCT_OK || fail_library(why, NULL)) &&
+           calibrate(o, f, *calibration, why);
+}
+
+/* Samples, or a file of ranges, or (both) samples whose ranges go into a file. */
+static bool find_ranges(const quantize_options *o, const oct_quantize_options *options, oct_graph *graph, feed *f,
+                        oct_calibration **calibration, failure *why)
+{
+    if (o->calib.count == 0)
+        return ranges_read(o->ranges, *calibration, why);
+    return calibrate(o, f, *calibration, why) && (!o->equalize || equalize(o, graph, f, calibration, why)) &&
+           (!o->ranges || ranges_write(o->ranges, *calibration, options, why));
+}
+
+/* One line on a terminal while the library works. */
+static void show_progress(void *user, const char *what, int64_t done, int64_t total)
+{
+    progress *p = user;
+    if (p->what != what) {
+        progress_end(p);
+        progress_start(p, what, total);
+    }
+    p->total = total;
+    progress_show(p, done);
+}
+
+/* What the command line says, as the library takes it. */
+static oct_quantize_options library_options(const quantize_options *o, const int64_t *labels, int64_t label_count, progress *p)
+{
+    return (oct_quantize_options){.method = o->method,
+                                  .percentile = o->percentile,
+                                  .weights = o->weights,
+                                  .rounding = o->rounding,
+                                  .keep_float = o->keep_float.items,
+                                  .keep_float_count = o->keep_float.count,
+                                  .max_drop = o->max_drop,
+                                  .min_sqnr = o->min_sqnr,
+                                  .labels = labels,
+                                  .label_count = label_count,
+                                  .no_bias_correction = o->no_bias_correction,
+                                  .progress = show_progress,
+                                  .user = p};
+}
+
 /* From the loaded model to the saved one; *samples receives how many samples were seen. */
 static bool quantize_loaded(const quantize_options *o, const oct_model *model, feed *f, const char *output, int64_t *samples,
                             failure *why)
 {
     oct_graph *graph = NULL, *quantized = NULL;
     oct_calibration *calibration = NULL;
+    int64_t *labels = NULL;
+    progress p = {0};
     const oct_options session = engine_session_options(&o->engine);
-    const oct_quantize_options options = {.method = o->method, .percentile = o->percentile, .weights = o->weights,
-                                          .no_bias_correction = o->no_bias_correction};
-    bool ok = oct_graph_from_model(model, &graph) == OCT_OK &&
-              oct_calibration_create(graph, &session, &calibration) == OCT_OK;
-    if (!ok)
-        fail_library(why, NULL);
-    ok = ok && calibrate(o, f, calibration, why);
+    bool ok = !o->labels || data_read_labels(o->labels, f->samples, &labels, why);
+    const oct_quantize_options options = library_options(o, labels, labels ? f->samples : 0, &p);
+    if (ok && (oct_graph_from_model(model, &graph) != OCT_OK || oct_calibration_create(graph, &session, &calibration) != OCT_OK))
+        ok = fail_library(why, NULL);
+    ok = ok && find_ranges(o, &options, graph, f, &calibration, why);
     if (ok) {
         *samples = oct_calibration_samples(calibration);
         ok = oct_quantize(graph, calibration, &options, &quantized) == OCT_OK || fail_library(why, NULL);
+        progress_end(&p);
     }
     if (ok)
         ok = oct_save(quantized, output) == OCT_OK || fail_library(why, output);
     oct_graph_free(quantized);
     oct_calibration_free(calibration);
     oct_graph_free(graph);
+    free(labels);
     return ok;
 }
 
@@ -96,7 +153,7 @@ static bool quantize_dynamic(const oct_model *model, const char *output, failure
 static bool quantize_static(const quantize_options *o, const oct_model *model, const char *output, int64_t *samples, failure *why)
 {
     feed f = {0};
-    const bool ok = feed_open(&f, model, &o->calib, "--calib", &o->transform, why) &&
+    const bool ok = (o->calib.count == 0 || feed_open(&f, model, &o->calib, "--calib", &o->transform, why)) &&
                     quantize_loaded(o, model, &f, output, samples, why);
     feed_close(&f);
     return ok;
@@ -130,12 +187,31 @@ static bool quantize_model(const quantize_options *o, const char *path, failure 
     const double percent = ok ? 100 * (double)summary_file_bytes(output) / (double)bytes_before : 0;
     if (ok && o->dynamic)
         printf("  %-12swithout samples; the file has %.0f %% of the float one's bytes\n", "quantized", percent);
+    else if (ok && o->calib.count == 0)
+        printf("  %-12swith the ranges of %s; the file has %.0f %% of the float one's bytes\n", "quantized", o->ranges, percent);
     else if (ok)
         printf("  %-12s%lld samples, method %s; the file has %.0f %% of the float one's bytes\n", "calibrated", (long long)samples,
                o->method ? o->method : "mse", percent);
     oct_model_free(model);
     free(made_up);
     return ok;
+}
+
+/* A sentence if these options cannot stand together, else NULL. */
+static const char *contradiction(const quantize_options *o)
+{
+    const bool samples = o->calib.count > 0;
+    if (o->dynamic && samples)
+        return "--dynamic needs no --calib";
+    if (!o->dynamic && !samples && !o->ranges)
+        return "--calib DATA is missing; --ranges FILE or --dynamic does without";
+    if (o->dynamic && (o->ranges || o->method || o->weights || o->rounding || o->equalize || o->keep_float.count > 0))
+        return "--dynamic takes no options of calibration";
+    if (!samples && (o->equalize || o->max_drop > 0 || o->min_sqnr > 0 || (o->rounding && strcmp(o->rounding, "nearest") != 0)))
+        return "--equalize, --max-drop, --min-sqnr and --rounding gptq need --calib DATA";
+    if (!samples && o->labels)
+        return "--labels are those of --calib DATA";
+    return o->max_drop < 0 || o->min_sqnr < 0 ? "--max-drop and --min-sqnr must not be negative" : NULL;
 }
 
 int cmd_quantize(int argc, char **argv)
@@ -154,6 +230,19 @@ int cmd_quantize(int argc, char **argv)
          .help = "percentile: how many percent of the numbers lie inside (default 99.99)"},
         {"--weights", .kind = ARG_TEXT, .to = &o.weights, .value = "NAME",
          .help = "how weights are scaled: mse (default), max; tensor: one scale per layer"},
+        {"--rounding", .kind = ARG_TEXT, .to = &o.rounding, .value = "NAME",
+         .help = "of weights: nearest (default), or gptq (second order, slow)"},
+        {"--equalize", .kind = ARG_FLAG, .to = &o.equalize, .help = "cross-layer equalisation first (calibrates twice)"},
+        {"--ranges", .kind = ARG_TEXT, .to = &o.ranges, .value = "FILE.json",
+         .help = "writes the ranges there; without --calib: takes them from there"},
+        {"--max-drop", .kind = ARG_REAL, .to = &o.max_drop, .value = "POINTS",
+         .help = "keep the fewest layers in float that limit the loss of top-1 to this"},
+        {"--min-sqnr", .kind = ARG_REAL, .to = &o.min_sqnr, .value = "DB",
+         .help = "keep the fewest layers in float that give the outputs this SQNR"},
+        {"--labels", .alias = "-l", .kind = ARG_TEXT, .to = &o.labels, .value = "LABELS",
+         .help = "of the samples, for --max-drop (else: the float model's answers)"},
+        {"--keep-float", .kind = ARG_TEXTS, .to = &o.keep_float, .value = "LAYER",
+         .help = "keep this layer in float; may be given several times"},
         {"--no-bias-correction", .kind = ARG_FLAG, .to = &o.no_bias_correction,
          .help = "do not correct biases for the mean error of the weights"},
         {"--samples", .kind = ARG_INTEGER, .to = &o.samples, .value = "N", .min = 1, .max = INT64_MAX,
@@ -166,7 +255,7 @@ int cmd_quantize(int argc, char **argv)
     data_option_rows(&o.transform, transform);
     const arg_spec spec = {
         .command = "octet quantize",
-        .usage = "MODEL.oct (--calib DATA | --dynamic) [-o Q.oct] [options]",
+        .usage = "MODEL.oct (--calib DATA | --ranges FILE | --dynamic) [-o Q.oct] [options]",
         .about = "Runs the float model on the samples, notes the range of every activation, and writes\n"
                  "the model with u8 activations and s8 weights wherever the operators allow. About a\n"
                  "hundred samples like those the model will meet are enough.\n"
@@ -184,8 +273,8 @@ int cmd_quantize(int argc, char **argv)
     const arg_result result = args_parse(&spec, argc, argv, &words);
     if (result != ARGS_OK)
         return usage_status(result);
-    if (o.dynamic == (o.calib.count > 0))
-        return usage_status(args_bad(&spec, o.dynamic ? "--dynamic needs no --calib" : "--calib DATA is missing; --dynamic does without"));
+    if (contradiction(&o))
+        return usage_status(args_bad(&spec, "%s", contradiction(&o)));
     if (!engine_check(&o.engine, &why))
         return usage_status(args_bad(&spec, "%s", why.text));
     return quantize_model(&o, argv[0], &why) ? EXIT_WORKED : report_failure(&spec, &why);

@@ -15,7 +15,8 @@
 #include <string.h>
 
 #define OCT_FILE_MAGIC "OCTETNN\n"  /* 8 bytes */
-#define OCT_FILE_VERSION 1u
+#define OCT_FILE_VERSION 2u         /* the newest; the oldest that holds all of a graph is what is written */
+#define OCT_FILE_VERSION_NOTES 2u   /* from here on there are notes behind the names */
 
 /* 64-bit checksum of `size` bytes, continuing from `seed`. Every step is a bijection of the state, so a changed byte
  * always changes the sum. */

@@ -42,6 +42,9 @@ void oct_graph_free(oct_graph *graph)
     oct_free(graph->nodes);
     oct_free(graph->inputs);
     oct_free(graph->outputs);
+    oct_free(graph->notes);
+    if (graph->lender.object)
+        graph->lender.release(graph->lender.object);
     oct_free(graph);
 }
 
@@ -162,12 +165,13 @@ oct_status oct_graph_add_node(oct_graph *graph, oct_op op, const char *name, con
 
 /* ---- copies ---- */
 
-static oct_status clone_value(oct_value *to, const oct_value *from)
+static oct_status clone_value(oct_value *to, const oct_value *from, bool borrow)
 {
     *to = *from;
-    to->data_borrowed = false;
+    to->data_borrowed = borrow && from->data;
     to->name = oct_strdup(from->name);
-    to->data = from->data ? oct_memdup(from->data, oct_value_bytes(from)) : NULL;
+    if (!to->data_borrowed)
+        to->data = from->data ? oct_memdup(from->data, oct_value_bytes(from)) : NULL;
     to->channel_scale =
         from->channel_scale ? oct_memdup(from->channel_scale, (size_t)from->shape.dims[0] * sizeof(float)) : NULL;
     if (!to->name || (from->data && !to->data) || (from->channel_scale && !to->channel_scale)) {
@@ -189,7 +193,8 @@ static oct_status clone_node(oct_node *to, const oct_node *from)
     return oct_fail_memory(sizeof *to);
 }
 
-static oct_status clone_lists(oct_graph *to, const oct_graph *from)
+/* With a lender in `to`, what is borrowed in `from` is borrowed again; with `all`, everything is. */
+static oct_status clone_lists(oct_graph *to, const oct_graph *from, bool all)
 {
     for (int i = 0; i < from->input_count; i++)
         OCT_TRY(oct_graph_add_input(to, from->inputs[i]));
@@ -197,7 +202,7 @@ static oct_status clone_lists(oct_graph *to, const oct_graph *from)
         OCT_TRY(oct_graph_add_output(to, from->outputs[i]));
     for (int i = 0; i < from->value_count; i++) {
         OCT_TRY(reserve((void **)&to->values, to->value_count, &to->value_room, sizeof *to->values));
-        OCT_TRY(clone_value(&to->values[i], &from->values[i]));
+        OCT_TRY(clone_value(&to->values[i], &from->values[i], all || (to->lender.object && from->values[i].data_borrowed)));
         to->value_count++;
     }
     for (int i = 0; i < from->node_count; i++) {
@@ -205,20 +210,33 @@ static oct_status clone_lists(oct_graph *to, const oct_graph *from)
         OCT_TRY(clone_node(&to->nodes[i], &from->nodes[i]));
         to->node_count++;
     }
+    to->notes = from->notes ? oct_strdup(from->notes) : NULL;
+    if (from->notes && !to->notes)
+        return oct_fail_memory(strlen(from->notes) + 1);
     to->failed = from->failed;
     memcpy(to->failed_text, from->failed_text, sizeof to->failed_text);
     return OCT_OK;
 }
 
-oct_status oct_graph_clone(const oct_graph *graph, oct_graph **copy)
+static oct_status clone(const oct_graph *graph, const oct_lender *lender, bool all, oct_graph **copy)
 {
     OCT_TRY(oct_graph_create(copy));
-    const oct_status status = clone_lists(*copy, graph);
+    (*copy)->lender = *lender;
+    if (lender->object)
+        lender->hold(lender->object);
+    const oct_status status = clone_lists(*copy, graph, all);
     if (status != OCT_OK) {
         oct_graph_free(*copy);
         *copy = NULL;
     }
     return status;
+}
+
+oct_status oct_graph_clone(const oct_graph *graph, oct_graph **copy) { return clone(graph, &graph->lender, false, copy); }
+
+oct_status oct_graph_borrow(const oct_graph *graph, const oct_lender *lender, oct_graph **copy)
+{
+    return clone(graph, lender, true, copy);
 }
 
 /* ---- questions ---- */

@@ -160,11 +160,20 @@ typedef struct oct_node {
     int *out, out_count;
 } oct_node;
 
+/* Whoever owns the memory of borrowed constants; every graph that borrows holds it. object NULL: nobody in particular. */
+typedef struct oct_lender {
+    void *object;
+    void (*hold)(void *object);
+    void (*release)(void *object);
+} oct_lender;
+
 struct oct_graph {
     oct_value *values; int value_count, value_room;
     oct_node *nodes;   int node_count, node_room;
     int *inputs;       int input_count;
     int *outputs;      int output_count;
+    oct_lender lender;      /* of the constants that are borrowed, if they outlive the graph they come from; copies then borrow too */
+    char *notes;            /* how it came to be, for people: lines of text; NULL for none */
     oct_status failed;      /* sticky status of the builder (octet_convert.h) ... */
     char failed_text[256];  /* ... and its sentence */
 };
@@ -174,6 +183,8 @@ enum { OCT_IN_X = 0, OCT_IN_W = 1, OCT_IN_BIAS = 2, OCT_IN_RESIDUAL = 3 };
 
 /* ---- making ---- */
 oct_status oct_graph_clone(const oct_graph *graph, oct_graph **copy);
+/* A copy that borrows all constants from `lender`, which keeps `graph` as it is: megabytes of weights are not copied. */
+oct_status oct_graph_borrow(const oct_graph *graph, const oct_lender *lender, oct_graph **copy);
 /* A new value of any kind; data (may be NULL) becomes the graph's own. *id receives its number. */
 oct_status oct_graph_add_value(oct_graph *graph, const char *name, oct_dtype dtype, const oct_shape *shape, void *data, int *id);
 /* A constant; data are copied. */

@@ -1,44 +1,55 @@
 /* The loops that calibration spends its time in; this file is compiled with more optimisation than its neighbours. */
 #include "observe.h"
 
-#include <string.h>
+#include <float.h>
 
-enum { LANES = 64 };
+enum { BLOCK = 256, HALF = BLOCK / 2, QUARTER = BLOCK / 4 };
 
-/* Floats compare like integers once the bits of negative ones are turned round. Integers have no NaN that would make the
- * compiler keep the order of comparisons, so this becomes vector code; and NaNs end up beyond the infinities, so that one look at
- * the ends finds both. */
-static int32_t ordered(int32_t bits) { return bits ^ ((bits >> 31) & 0x7fffffff); }
+/* The ends so far, place by place; joined at the very end. */
+typedef struct ends {
+    float least[QUARTER], most[QUARTER];
+    int odd;
+} ends;
 
-static float unordered(int32_t key)
+/* A minimum of floats may not be reordered by the compiler, so a block is folded over itself, place by place, which it can do with
+ * vectors. The order of operands decides what a NaN does: in the upper half it stays in `low`, in the lower half in `high`. */
+static void fold_block(const float *x, ends *e)
 {
-    const int32_t bits = ordered(key);   /* its own inverse */
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
+    float low[HALF], high[HALF];
+    int odd = 0;
+    for (int j = 0; j < HALF; j++) {
+        low[j] = x[j] < x[j + HALF] ? x[j] : x[j + HALF];
+        high[j] = x[j + HALF] > x[j] ? x[j + HALF] : x[j];
+    }
+    for (int j = 0; j < HALF; j++)
+        odd |= (low[j] != low[j]) | (high[j] != high[j]);
+    for (int j = 0; j < QUARTER; j++) {
+        const float l = low[j] < low[j + QUARTER] ? low[j] : low[j + QUARTER];
+        const float h = high[j] > high[j + QUARTER] ? high[j] : high[j + QUARTER];
+        e->least[j] = l < e->least[j] ? l : e->least[j];
+        e->most[j] = h > e->most[j] ? h : e->most[j];
+    }
+    e->odd |= odd;
 }
 
+/* Infinities show in the ends. */
 bool oct_observe_range(const float *x, size_t n, float *lo, float *hi)
 {
-    const int32_t infinity = 0x7f800000;
-    int32_t least = 0, most = 0, bits[LANES];
+    ends e = {.odd = 0};
     size_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        memcpy(bits, x + i, sizeof bits);
-        for (int j = 0; j < LANES; j++) {
-            const int32_t key = ordered(bits[j]);
-            least = key < least ? key : least;
-            most = key > most ? key : most;
-        }
-    }
+    *lo = *hi = 0;
+    for (; i + BLOCK <= n; i += BLOCK)
+        fold_block(x + i, &e);
     for (; i < n; i++) {
-        memcpy(bits, x + i, sizeof *bits);
-        least = ordered(bits[0]) < least ? ordered(bits[0]) : least;
-        most = ordered(bits[0]) > most ? ordered(bits[0]) : most;
+        e.least[0] = x[i] < e.least[0] ? x[i] : e.least[0];
+        e.most[0] = x[i] > e.most[0] ? x[i] : e.most[0];
+        e.odd |= x[i] != x[i];
     }
-    *lo = unordered(least);
-    *hi = unordered(most);
-    return most < infinity && least > ordered((int32_t)0xff800000u);
+    for (int j = 0; j < QUARTER; j++) {
+        *lo = e.least[j] < *lo ? e.least[j] : *lo;
+        *hi = e.most[j] > *hi ? e.most[j] : *hi;
+    }
+    return !e.odd && *lo >= -FLT_MAX && *hi <= FLT_MAX;
 }
 
 void oct_observe_moments(const float *x, size_t rows, size_t stride, size_t channels, float *restrict sum, float *restrict square)

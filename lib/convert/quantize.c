@@ -16,40 +16,54 @@
 
 /* -------------------------------------------------------------------------------------------------- plan ---- */
 
-/* What is decided before any plan and holds for all of them: ranges by value and weights by node of the split graph. */
-typedef struct decisions {
-    oct_quantize_options options;
-    const oct_calibration *calibration;
-    oct_range *ranges;
-    oct_weight_choice *weights;
-    int nodes;
-} decisions;
-
-static void free_decisions(decisions *d)
+static void free_decisions(oct_decisions *d)
 {
     for (int n = 0; d->weights && n < d->nodes; n++)
         oct_weight_choice_free(&d->weights[n]);
     oct_free(d->weights);
     oct_free(d->ranges);
+    oct_free(d->in_float);
+    oct_free(d->sensitivity);
 }
 
-static oct_status decide(const oct_calibration *calibration, const oct_quantize_options *options, decisions *d)
+/* A convolution or dense layer that could be int8 at all. */
+static bool has_weights(const oct_graph *graph, const oct_node *node)
+{
+    return (node->op == OCT_OP_CONV || node->op == OCT_OP_DENSE) && oct_f32_constant(graph, node->in[OCT_IN_W]);
+}
+
+static oct_status mark_asked(const oct_graph *graph, const char *name, oct_decisions *d)
+{
+    for (int n = 0; name && n < graph->node_count; n++)
+        if (has_weights(graph, &graph->nodes[n]) && !strcmp(graph->nodes[n].name, name)) {
+            d->in_float[n] = OCT_FLOAT_ASKED;
+            return OCT_OK;
+        }
+    return oct_fail(OCT_ERR_ARGUMENT, "there is no convolution or dense layer \"%s\" to keep in float", name ? name : "(NULL)");
+}
+
+/* Everything that does not depend on which values become bytes. */
+static oct_status decide(const oct_calibration *calibration, const oct_quantize_options *options, oct_decisions *d)
 {
     const oct_graph *graph = oct_calibration_graph(calibration);
-    *d = (decisions){.calibration = calibration, .nodes = graph->node_count};
+    *d = (oct_decisions){.calibration = calibration, .nodes = graph->node_count};
     if (options)
         d->options = *options;
     d->ranges = oct_alloc((size_t)graph->value_count, sizeof *d->ranges);
     d->weights = oct_alloc((size_t)graph->node_count, sizeof *d->weights);
-    if (!d->ranges || !d->weights)
+    d->in_float = oct_alloc((size_t)graph->node_count, sizeof *d->in_float);
+    d->sensitivity = oct_alloc((size_t)graph->node_count, sizeof *d->sensitivity);
+    if (!d->ranges || !d->weights || !d->in_float || !d->sensitivity)
         return oct_fail_memory((size_t)graph->value_count * sizeof *d->ranges);
+    for (int i = 0; i < d->options.keep_float_count; i++)
+        OCT_TRY(mark_asked(graph, d->options.keep_float[i], d));
     OCT_TRY(oct_choose_ranges(calibration, &d->options, d->ranges));
-    for (int n = 0; n < graph->node_count; n++) {
-        const oct_node *node = &graph->nodes[n];
-        if ((node->op == OCT_OP_CONV || node->op == OCT_OP_DENSE) && oct_f32_constant(graph, node->in[OCT_IN_W]))
+    for (int n = 0; n < graph->node_count; n++)
+        if (has_weights(graph, &graph->nodes[n]))
             OCT_TRY(oct_choose_weights(graph, n, calibration, &d->options, &d->weights[n]));
-    }
-    return OCT_OK;
+    if (d->options.rounding && !strcmp(d->options.rounding, "gptq"))
+        OCT_TRY(oct_round_second_order(d));
+    return d->options.max_drop > 0 || d->options.min_sqnr > 0 ? oct_choose_float_layers(d) : OCT_OK;
 }
 
 /* All false, OCT_ROLE_FLOAT or 0 to begin with. */
@@ -68,14 +82,16 @@ static oct_status make_tables(oct_quant_plan *plan)
 }
 
 /* A copy of the graph that calibration ran, which has had its activations split off. */
-static oct_status make_plan(oct_quant_plan *plan, const decisions *d)
+static oct_status make_plan(oct_quant_plan *plan, const oct_decisions *d)
 {
-    *plan = (oct_quant_plan){
-        .calibration = d->calibration, .options = &d->options, .range = d->ranges, .weights = d->weights};
+    *plan = (oct_quant_plan){.decisions = d, .range = d->ranges, .weights = d->weights};
     OCT_TRY(oct_graph_clone(oct_calibration_graph(d->calibration), &plan->graph));
     plan->nodes = plan->graph->node_count;
     plan->values = plan->graph->value_count;
-    return make_tables(plan);
+    OCT_TRY(make_tables(plan));
+    for (int n = 0; n < plan->nodes; n++)
+        plan->refused[n] = d->in_float[n] != OCT_FLOAT_NOT;
+    return OCT_OK;
 }
 
 static void free_plan(oct_quant_plan *plan)
@@ -256,15 +272,28 @@ static oct_status rewrite(oct_quant_plan *plan)
 
 /* -------------------------------------------------------------------------------------------------- entry ---- */
 
+static oct_status check_options(const oct_quantize_options *o)
+{
+    if (o->weights && strcmp(o->weights, "mse") != 0 && strcmp(o->weights, "max") != 0 && strcmp(o->weights, "tensor") != 0)
+        return oct_fail(OCT_ERR_ARGUMENT, "unknown way \"%s\" to choose the scales of weights; there are mse, max and tensor",
+                        o->weights);
+    if (o->rounding && strcmp(o->rounding, "nearest") != 0 && strcmp(o->rounding, "gptq") != 0)
+        return oct_fail(OCT_ERR_ARGUMENT, "unknown rounding \"%s\"; there are nearest and gptq", o->rounding);
+    if (!(o->max_drop >= 0) || !(o->min_sqnr >= 0))
+        return oct_fail(OCT_ERR_ARGUMENT, "max_drop %g and min_sqnr %g must not be negative", o->max_drop, o->min_sqnr);
+    if (o->keep_float_count < 0 || (o->keep_float_count > 0 && !o->keep_float) || o->label_count < 0)
+        return oct_fail(OCT_ERR_ARGUMENT, "oct_quantize: a list of the options has no elements or a negative number of them");
+    return OCT_OK;
+}
+
 /* A graph changed after calibration would be given wrong ranges without any sign of it, so the two are compared. */
 static oct_status check_arguments(const oct_graph *graph, const oct_calibration *calibration, const oct_quantize_options *options)
 {
     if (!graph || !calibration)
         return oct_fail(OCT_ERR_ARGUMENT, "oct_quantize: %s is NULL", graph ? "calibration" : "graph");
     OCT_TRY(oct_graph_status(graph));
-    const char *weights = options ? options->weights : NULL;
-    if (weights && strcmp(weights, "mse") != 0 && strcmp(weights, "max") != 0 && strcmp(weights, "tensor") != 0)
-        return oct_fail(OCT_ERR_ARGUMENT, "unknown way \"%s\" to choose the scales of weights; there are mse, max and tensor", weights);
+    if (options)
+        OCT_TRY(check_options(options));
     if (oct_graph_is_quantized(graph))
         return oct_fail(OCT_ERR_ARGUMENT, "the graph is quantized already");
     if (!oct_calibration_is_of(calibration, graph))
@@ -275,27 +304,36 @@ static oct_status check_arguments(const oct_graph *graph, const oct_calibration 
     return oct_fail(OCT_ERR_ARGUMENT, "the calibration has seen no samples, and no ranges have been given");
 }
 
+oct_status oct_quantize_as_decided(const oct_decisions *d, oct_graph **quantized)
+{
+    oct_quant_plan plan = {0};
+    oct_status status = make_plan(&plan, d);
+    if (status == OCT_OK)
+        status = complete_plan(&plan);
+    if (status == OCT_OK)
+        status = oct_note_plan(&plan);
+    if (status == OCT_OK)
+        status = rewrite(&plan);
+    *quantized = NULL;
+    if (status == OCT_OK) {
+        *quantized = plan.graph;
+        plan.graph = NULL;
+    }
+    free_plan(&plan);
+    return status;
+}
+
 oct_status oct_quantize(const oct_graph *graph, const oct_calibration *calibration, const oct_quantize_options *options,
                         oct_graph **quantized)
 {
-    oct_quant_plan plan = {0};
-    decisions d;
+    oct_decisions d;
     if (!quantized)
         return oct_fail(OCT_ERR_ARGUMENT, "oct_quantize: quantized is NULL");
     *quantized = NULL;
     OCT_TRY(check_arguments(graph, calibration, options));
     oct_status status = decide(calibration, options, &d);
     if (status == OCT_OK)
-        status = make_plan(&plan, &d);
-    if (status == OCT_OK)
-        status = complete_plan(&plan);
-    if (status == OCT_OK)
-        status = rewrite(&plan);
-    if (status == OCT_OK) {
-        *quantized = plan.graph;
-        plan.graph = NULL;
-    }
-    free_plan(&plan);
+        status = oct_quantize_as_decided(&d, quantized);
     free_decisions(&d);
     return status;
 }

@@ -6,6 +6,9 @@
  *   quantize_scales.c    scale and zero point of each     (ranges, shared scales, lower bounds)
  *   quantize_weights.c   s8 weights and s32 biases        (bias_correct.c)
  *   quantize.c           rewrites the graph
+ *   quantize_notes.c     says in the graph how it was done
+ *
+ * and on request rounding_gptq.c (which of the two neighbours a weight becomes) and mixed.c (which layers stay float).
  */
 #ifndef OCT_QUANTIZE_H
 #define OCT_QUANTIZE_H
@@ -30,15 +33,36 @@ typedef struct oct_scale {
 
 /* What has been decided about the weights of a convolution or dense layer, whatever becomes of its neighbours. */
 typedef struct oct_weight_choice {
+    int8_t *q;                           /* the rounded weights, where not simply the nearest (rounding_gptq.c); else NULL */
     float *scale;                        /* per output channel; NULL before the choice */
     float *mean;                         /* per weight of a channel and group: what it is multiplied by on average; NULL if not known */
 } oct_weight_choice;
 
+/* Why a layer stays in f32. */
+typedef enum oct_float_reason { OCT_FLOAT_NOT = 0, OCT_FLOAT_ASKED, OCT_FLOAT_SENSITIVE } oct_float_reason;
+
+/* What is decided before any plan and holds for all of them: by value and by node of the calibration's graph. */
+typedef struct oct_decisions {
+    oct_quantize_options options;
+    const oct_calibration *calibration;
+    oct_range *ranges;                   /* per value */
+    oct_weight_choice *weights;          /* per node */
+    oct_float_reason *in_float;          /* per node */
+    double *sensitivity;                 /* per node: dB of signal to noise with this layer alone in int8; 0: not measured */
+    int nodes;
+} oct_decisions;
+
+/* quantize.c: a plan with these decisions, carried out. */
+oct_status oct_quantize_as_decided(const oct_decisions *d, oct_graph **quantized);
+/* mixed.c: marks as few nodes as it takes to reach options.max_drop and options.min_sqnr. */
+oct_status oct_choose_float_layers(oct_decisions *d);
+/* rounding_gptq.c: fills weights[n].q for every node with scales. */
+oct_status oct_round_second_order(oct_decisions *d);
+
 typedef struct oct_quant_plan {
+    const oct_decisions *decisions;
     oct_graph *graph;                    /* the copy that becomes the result */
     int nodes, values;                   /* how many it had before anything was added: the length of the tables below */
-    const oct_calibration *calibration;
-    const oct_quantize_options *options; /* never NULL */
     const oct_range *range;              /* per value; lent */
     oct_weight_choice *weights;          /* per node; lent */
     bool *refused;                       /* per node: must stay float, whatever its operator could do */
@@ -93,6 +117,9 @@ oct_status oct_choose_weights(const oct_graph *graph, int n, const oct_calibrati
 void oct_weight_choice_free(oct_weight_choice *choice);
 /* max|w| / 127, or for weights too small for a normal scale the one that gives the bias 24 bits. */
 float oct_largest_scale(const float *w, int64_t count, double bias, double x_scale);
+
+/* quantize_notes.c: writes graph->notes, before the plan is carried out. */
+oct_status oct_note_plan(oct_quant_plan *plan);
 
 /* bias_correct.c */
 /* mean[i]: the mean of what weight i of any channel of group g is multiplied by, padding counted as zeros; g * each + i in the array. */

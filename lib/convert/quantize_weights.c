@@ -11,6 +11,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "memory.h"
@@ -29,12 +30,15 @@ static float scale_of_zeros(double bias, double x_scale)
     return bias != 0 && is_scale(scale) ? (float)scale : 1.0f;
 }
 
+/* 1.5 * 2^52: adding and subtracting it rounds a double below 2^51 to the nearest integer, ties to even, without a call. */
+#define ROUNDER 0x1.8p52
+
 /* q = rne(w / scale); returns sum |q|. The quotient is at most 127, give or take the rounding of the scale. */
 static double round_weights(const float *w, int64_t count, float scale, int8_t *q)
 {
     double sum = 0;
     for (int64_t i = 0; i < count; i++) {
-        double x = nearbyint((double)w[i] / (double)scale);
+        double x = ((double)w[i] / (double)scale + ROUNDER) - ROUNDER;
         x = x > 127 ? 127 : x < -127 ? -127 : x;
         q[i] = (int8_t)x;
         sum += fabs(x);
@@ -93,6 +97,21 @@ static layer layer_of(const oct_quant_plan *plan, int n)
                    .choice = &plan->weights[n]};
 }
 
+/* Weights that have been rounded already; false where their sums do not fit. */
+static bool take_rounded(const layer *l, int64_t c, double bias, int8_t *q, oct_channel_quant *channel)
+{
+    const float scale = l->choice->scale[c];
+    const double units = nearbyint(bias / (l->x_scale * (double)scale));
+    double sum = 0;
+    memcpy(q, l->choice->q + c * l->each, (size_t)l->each);
+    for (int64_t i = 0; i < l->each; i++)
+        sum += abs(q[i]);
+    if (!(255 * sum + fabs(units) <= MAX_ACCUMULATOR))
+        return false;
+    *channel = (oct_channel_quant){scale, (int32_t)units, 255 * sum + fabs(units)};
+    return true;
+}
+
 /* Weights first, then the bias, which makes good what rounding them does to the channel's mean. Where that does not fit any more,
  * the bias stays as it was. A chosen scale of 0 stands for weights so small that the bias decides. */
 static bool quantize_channel_of(const layer *l, int64_t c, int8_t *q, oct_channel_quant *channel)
@@ -100,7 +119,8 @@ static bool quantize_channel_of(const layer *l, int64_t c, int8_t *q, oct_channe
     const float *w = l->w + c * l->each;
     const double bias = l->bias ? (double)l->bias[c] : 0;
     const float chosen = l->choice->scale[c], scale = chosen > 0 ? chosen : oct_largest_scale(w, l->each, bias, l->x_scale);
-    if (!oct_quantize_channel_at(w, l->each, bias, l->x_scale, scale, q, channel))
+    const bool rounded = l->choice->q && chosen > 0 && take_rounded(l, c, bias, q, channel);
+    if (!rounded && !oct_quantize_channel_at(w, l->each, bias, l->x_scale, scale, q, channel))
         return false;
     if (!l->choice->mean)
         return true;

@@ -63,6 +63,8 @@ static oct_status measure(const oct_graph *graph, writer *w)
         w->string_bytes += strlen(node->name) + 1;
         w->words += (uint64_t)node->in_count + (uint64_t)node->out_count + attr_words(node);
     }
+    if (graph->notes)
+        w->string_bytes += strlen(graph->notes) + 1;
     w->string_bytes = (w->string_bytes + 7) / 8 * 8;
     if (w->string_bytes > UINT32_MAX || w->words > UINT32_MAX)
         return oct_fail(OCT_ERR_ARGUMENT, "the graph's names or lists are too long for a .oct file");
@@ -165,7 +167,7 @@ static void put_header(writer *w, const oct_graph *graph)
     uint8_t *h = w->bytes;
     const size_t after = OCT_HEADER_CHECKSUM + 8;
     memcpy(h + OCT_HEADER_MAGIC, OCT_FILE_MAGIC, 8);
-    oct_put32(h + OCT_HEADER_VERSION, OCT_FILE_VERSION);
+    oct_put32(h + OCT_HEADER_VERSION, graph->notes ? OCT_FILE_VERSION_NOTES : 1);
     oct_put64(h + OCT_HEADER_FILE_SIZE, w->size);
     oct_put32(h + OCT_HEADER_STRING_BYTES, (uint32_t)w->string_bytes);
     oct_put32(h + OCT_HEADER_VALUES, (uint32_t)graph->value_count);
@@ -196,6 +198,8 @@ static oct_status write_graph(const oct_graph *graph, writer *w)
     put_list(w, graph->outputs, graph->output_count);
     for (int n = 0; n < graph->node_count; n++)
         put_node(w, &graph->nodes[n], w->bytes + w->nodes + (size_t)n * OCT_NODE_BYTES);
+    if (graph->notes)
+        put_name(w, graph->notes);
     put_header(w, graph);
     return OCT_OK;
 }
@@ -290,12 +294,18 @@ oct_status oct_model_from_graph(const oct_graph *graph, oct_model **model)
     return oct_model_wrap(copy, model);
 }
 
-/* A deep copy: the model's constants may be a mapped file, which must not be written to. */
+static void hold_model(void *model) { oct_model_hold(model); }
+
+static void release_model(void *model) { oct_model_free(model); }
+
+/* The constants stay the model's, which may have them in a mapped file that must not be written to: the graph borrows them and holds the
+ * model. So do the copies that calibration and quantizer make, and the weights are in memory once. */
 oct_status oct_graph_from_model(const oct_model *model, oct_graph **graph)
 {
     if (graph)
         *graph = NULL;
     if (!model || !graph)
         return oct_fail(OCT_ERR_ARGUMENT, "oct_graph_from_model: %s is NULL", model ? "graph" : "model");
-    return oct_graph_clone(oct_model_graph(model), graph);
+    const oct_lender lender = {(void *)(uintptr_t)model, hold_model, release_model};
+    return oct_graph_borrow(oct_model_graph(model), &lender, graph);
 }

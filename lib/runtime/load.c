@@ -330,6 +330,8 @@ static oct_status read_nodes(reader *r, oct_graph *graph)
             return oct_fail_in(status, "node %u at byte %llu (%s)", i,
                                (unsigned long long)(r->nodes + (uint64_t)i * OCT_NODE_BYTES), graph->nodes[i].name);
     }
+    if (oct_get32(r->bytes + OCT_HEADER_VERSION) >= OCT_FILE_VERSION_NOTES)
+        OCT_TRY(take_name(r, &graph->notes));
     OCT_TRY(check_zeros(r, r->next_word, r->data));
     return check_zeros(r, r->next_name, r->values);
 }

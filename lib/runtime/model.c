@@ -113,6 +113,8 @@ oct_status oct_model_output(const oct_model *model, size_t index, oct_tensor_inf
     return OCT_OK;
 }
 
+const char *oct_model_notes(const oct_model *model) { return model && model->graph->notes ? model->graph->notes : ""; }
+
 /* --------------------------------------------------------------------------------------------- layers ---- */
 
 size_t oct_model_layer_count(const oct_model *model) { return model ? (size_t)model->graph->node_count : 0; }

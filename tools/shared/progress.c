@@ -1,4 +1,4 @@
-/* progress.c - "calibrating 120 of 500 (3 s left)", overwritten in place. */
+/* progress.c - "calibrating 120 of 500, 23.5 per second, 16 s left", overwritten in place. */
 #define _POSIX_C_SOURCE 200809L
 #include "progress.h"
 
@@ -31,7 +31,8 @@ void progress_show(progress *p, int64_t done)
         return;
     /* Samples take equal time, so the rest can be told from the part that is done. */
     const double left = done > 0 ? (t - p->started) * (double)(p->total - done) / (double)done : 0;
-    fprintf(stderr, "\r%s %lld of %lld (%.0f s left)   ", p->what, (long long)done, (long long)p->total, left);
+    fprintf(stderr, "\r%s %lld of %lld, %.3g per second, %.0f s left   ", p->what, (long long)done, (long long)p->total,
+            (double)done / (t - p->started), left);
     p->shown = t;
     p->drawn = true;
 }
