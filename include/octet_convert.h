@@ -174,8 +174,9 @@ typedef struct oct_quantize_options {
     double percentile;    /* of the method of that name, 50..100; 0 means 99.99: that share of the numbers lies inside */
     const char *weights;  /* how the scales of weights are chosen: "mse" (default: least error, per channel), "max" (largest weight, per
                              channel), "tensor" (largest weight of all: one scale for the layer, for comparison) */
-    const char *rounding; /* "nearest" (default), or "gptq": errors of rounded weights are made good by the weights that come after,
-                             with what kept samples say about the inputs (E. Frantar et al., "GPTQ", 2022); takes longer */
+    const char *rounding; /* "nearest"; "gptq": errors of rounded weights are made good by the weights that come after, with what kept samples
+                             say about the inputs (E. Frantar et al., "GPTQ", 2022); "auto" (default): gptq for as many layers as
+                             can be done in about half a second */
     const char *const *keep_float;  /* names of convolutions and dense layers that are to stay in f32 */
     int keep_float_count;
     /* Mixed precision: as few layers as possible stay in f32, the most sensitive first, until on the kept calibration samples ... */

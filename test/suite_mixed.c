@@ -161,7 +161,7 @@ static void second_order_rounding(void)
         }
         CHECK_OK(oct_calibration_add(c, (const void *const[]){x}));
     }
-    const double nearest = quantized_snr(g, c, NULL), second = quantized_snr(g, c, &(oct_quantize_options){.rounding = "gptq"});
+    const double nearest = quantized_snr(g, c, &(oct_quantize_options){.rounding = "nearest"}), second = quantized_snr(g, c, &(oct_quantize_options){.rounding = "gptq"});
     CHECK_MSG(second > nearest + 0.3, "%.2f dB, %.2f dB by second order", nearest, second);
     oct_calibration_free(c);
     oct_graph_free(g);
@@ -176,7 +176,7 @@ static void second_order_layers(void)
         y = net_relu(g, net_conv(g, y, 32, 3, 2, 1, groups));
         net_output(g, net_dense(g, net_reshape(g, y, &(oct_shape){2, {1, 4 * 4 * 32}}), 10));
         oct_calibration *c = calibrated(g, 40, 0, 1);
-        const double nearest = quantized_snr(g, c, NULL), second = quantized_snr(g, c, &(oct_quantize_options){.rounding = "gptq"});
+        const double nearest = quantized_snr(g, c, &(oct_quantize_options){.rounding = "nearest"}), second = quantized_snr(g, c, &(oct_quantize_options){.rounding = "gptq"});
         CHECK_MSG(second > nearest - 1, "%d groups: %.2f dB, %.2f dB by second order", groups, nearest, second);
         oct_calibration_free(c);
         oct_graph_free(g);

@@ -61,8 +61,8 @@ static oct_status decide(const oct_calibration *calibration, const oct_quantize_
     for (int n = 0; n < graph->node_count; n++)
         if (has_weights(graph, &graph->nodes[n]))
             OCT_TRY(oct_choose_weights(graph, n, calibration, &d->options, &d->weights[n]));
-    if (d->options.rounding && !strcmp(d->options.rounding, "gptq"))
-        OCT_TRY(oct_round_second_order(d));
+    if (!d->options.rounding || strcmp(d->options.rounding, "nearest") != 0)
+        OCT_TRY(oct_round_second_order(d, d->options.rounding && !strcmp(d->options.rounding, "gptq")));
     return d->options.max_drop > 0 || d->options.min_sqnr > 0 ? oct_choose_float_layers(d) : OCT_OK;
 }
 
@@ -277,8 +277,8 @@ static oct_status check_options(const oct_quantize_options *o)
     if (o->weights && strcmp(o->weights, "mse") != 0 && strcmp(o->weights, "max") != 0 && strcmp(o->weights, "tensor") != 0)
         return oct_fail(OCT_ERR_ARGUMENT, "unknown way \"%s\" to choose the scales of weights; there are mse, max and tensor",
                         o->weights);
-    if (o->rounding && strcmp(o->rounding, "nearest") != 0 && strcmp(o->rounding, "gptq") != 0)
-        return oct_fail(OCT_ERR_ARGUMENT, "unknown rounding \"%s\"; there are nearest and gptq", o->rounding);
+    if (o->rounding && strcmp(o->rounding, "auto") != 0 && strcmp(o->rounding, "nearest") != 0 && strcmp(o->rounding, "gptq") != 0)
+        return oct_fail(OCT_ERR_ARGUMENT, "unknown rounding \"%s\"; there are auto, nearest and gptq", o->rounding);
     if (!(o->max_drop >= 0) || !(o->min_sqnr >= 0))
         return oct_fail(OCT_ERR_ARGUMENT, "max_drop %g and min_sqnr %g must not be negative", o->max_drop, o->min_sqnr);
     if (o->keep_float_count < 0 || (o->keep_float_count > 0 && !o->keep_float) || o->label_count < 0)

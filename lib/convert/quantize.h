@@ -56,8 +56,8 @@ typedef struct oct_decisions {
 oct_status oct_quantize_as_decided(const oct_decisions *d, oct_graph **quantized);
 /* mixed.c: marks as few nodes as it takes to reach options.max_drop and options.min_sqnr. */
 oct_status oct_choose_float_layers(oct_decisions *d);
-/* rounding_gptq.c: fills weights[n].q for every node with scales. */
-oct_status oct_round_second_order(oct_decisions *d);
+/* rounding_gptq.c: fills weights[n].q for every node with scales, or only for those where it takes little time. */
+oct_status oct_round_second_order(oct_decisions *d, bool everything);
 
 typedef struct oct_quant_plan {
     const oct_decisions *decisions;

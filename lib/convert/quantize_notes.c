@@ -53,7 +53,7 @@ static oct_status note_options(text *t, const oct_decisions *d)
     else
         OCT_TRY(add_line(t, "method %s", oct_range_method_name(method)));
     return add_line(t, "weights %s, rounding %s, bias correction %s", strcmp(weights, "tensor") ? weights : "max per layer",
-                    o->rounding ? o->rounding : "nearest", o->no_bias_correction ? "off" : "on");
+                    o->rounding ? o->rounding : "auto", o->no_bias_correction ? "off" : "on");
 }
 
 /* The reals that bytes 0 and 255 stand for. */

@@ -20,6 +20,8 @@
 
 /* Matrices of at most this size are worked on; a layer with more inputs per output keeps the nearest integers. */
 #define MOST_INPUTS 6144
+/* Samples that are run again where it has to be quick. */
+#define FEW_SAMPLES 8
 /* Collected in one go over the samples. */
 #define MATRIX_BYTES ((size_t)48 << 20)
 
@@ -34,7 +36,9 @@ typedef struct matrix_of_layer {
 
 typedef struct collector {
     const oct_graph *graph;
-    int64_t sample, samples;
+    int64_t sample, samples, every;   /* every so many of the kept samples */
+    bool *chosen;                     /* per node: is to be rounded this way */
+    int64_t spare;                    /* columns beyond one or two per unknown */
     matrix_of_layer *layers;
     int count;
 } collector;
@@ -81,7 +85,7 @@ static void collect(const collector *c, matrix_of_layer *l, const float *x)
     const oct_node *node = &c->graph->nodes[l->node];
     const oct_shape *out = &c->graph->values[node->out[0]].shape;
     const int64_t all = oct_shape_product(out, 0, out->rank - 1);
-    const int64_t wanted = (2 * l->each + 2048) / c->samples + 1;
+    const int64_t wanted = (l->each + c->spare) / c->samples + 1;
     const int64_t stride = all > wanted ? all / wanted | 1 : 1;
     for (int64_t p = stride > 1 ? c->sample * 7 % stride : 0; p < all; p += stride) {
         l->places++;
@@ -234,7 +238,7 @@ static void release(collector *c)
 static oct_status run_batch(oct_decisions *d, collector *c)
 {
     for (c->sample = 0; c->sample < c->samples; c->sample++)
-        OCT_TRY(oct_calibration_rerun(d->calibration, c->sample, observe, c));
+        OCT_TRY(oct_calibration_rerun(d->calibration, c->sample * c->every, observe, c));
     for (int i = 0; i < c->count; i++) {
         if (d->options.progress)
             d->options.progress(d->options.user, "rounding weights", c->layers[i].node, d->nodes);
@@ -269,7 +273,7 @@ static oct_status round_all(oct_decisions *d, collector *c)
     size_t bytes = 0;
     for (int n = 0; n < d->nodes; n++) {
         const oct_node *node = &c->graph->nodes[n];
-        if (!d->weights[n].scale || matrix_bytes(c->graph, node) > (size_t)MOST_INPUTS * MOST_INPUTS * sizeof(float))
+        if (!c->chosen[n])
             continue;
         const size_t more = matrix_bytes(c->graph, node);
         if (c->count > 0 && bytes + more > MATRIX_BYTES) {
@@ -280,19 +284,69 @@ static oct_status round_all(oct_decisions *d, collector *c)
         bytes += more;
         OCT_TRY(open_layer(c, n));
     }
-    return run_batch(d, c);
+    return c->count > 0 ? run_batch(d, c) : OCT_OK;
 }
 
-oct_status oct_round_second_order(oct_decisions *d)
+/* Roughly how many multiplications a layer takes: its columns, the two triangular passes, its channels. */
+static double work_of(const collector *c, int n)
 {
-    collector c = {.graph = oct_calibration_graph(d->calibration), .samples = oct_calibration_kept(d->calibration)};
-    if (c.samples == 0)
-        return oct_fail(OCT_ERR_ARGUMENT, "rounding gptq takes calibration samples, and there are none");
+    const oct_node *node = &c->graph->nodes[n];
+    const oct_shape *w = &c->graph->values[node->in[OCT_IN_W]].shape, *out = &c->graph->values[node->out[0]].shape;
+    const double k = (double)oct_shape_product(w, 1, w->rank), groups = node->op == OCT_OP_CONV ? node->attrs.conv.groups : 1;
+    const double places = (double)(oct_shape_product(out, 0, out->rank - 1) * c->samples);
+    const double columns = fmin(places, k + (double)c->spare);
+    return groups * (columns * k * k / 2 + 0.7 * k * k * k) + (double)w->dims[0] * k * k / 2;
+}
+
+/* The default: the layers that take least work, as many as fit into about half a second of it. The matrices of those that fit are small. */
+#define WORK 2.5e9
+
+static void choose_cheap(const oct_decisions *d, collector *c)
+{
+    double left = WORK;
+    for (;;) {
+        int cheapest = -1;
+        double least = left;
+        for (int n = 0; n < d->nodes; n++)
+            if (d->weights[n].scale && !c->chosen[n] && work_of(c, n) <= least) {
+                cheapest = n;
+                least = work_of(c, n);
+            }
+        if (cheapest < 0)
+            return;
+        c->chosen[cheapest] = true;
+        left -= least;
+    }
+}
+
+static void choose_all(const oct_decisions *d, collector *c)
+{
+    for (int n = 0; n < d->nodes; n++)
+        c->chosen[n] = d->weights[n].scale &&
+                       matrix_bytes(c->graph, &c->graph->nodes[n]) <= (size_t)MOST_INPUTS * MOST_INPUTS * sizeof(float);
+}
+
+oct_status oct_round_second_order(oct_decisions *d, bool everything)
+{
+    const int64_t kept = oct_calibration_kept(d->calibration);
+    collector c = {.graph = oct_calibration_graph(d->calibration), .samples = kept, .every = 1, .spare = 1024};
+    if (everything) {
+        c.spare = 4096;
+    } else if (kept > FEW_SAMPLES) {
+        c.every = kept / FEW_SAMPLES;
+        c.samples = FEW_SAMPLES;
+    }
+    if (kept == 0)
+        return everything ? oct_fail(OCT_ERR_ARGUMENT, "rounding gptq takes calibration samples, and there are none") : OCT_OK;
     c.layers = oct_alloc((size_t)d->nodes, sizeof *c.layers);
-    if (!c.layers)
-        return oct_fail_memory((size_t)d->nodes * sizeof *c.layers);
-    const oct_status status = round_all(d, &c);
+    c.chosen = oct_alloc((size_t)d->nodes, sizeof *c.chosen);
+    oct_status status = c.layers && c.chosen ? OCT_OK : oct_fail_memory((size_t)d->nodes * sizeof *c.layers);
+    if (status == OCT_OK) {
+        (everything ? choose_all : choose_cheap)(d, &c);
+        status = round_all(d, &c);
+    }
     release(&c);
     oct_free(c.layers);
+    oct_free(c.chosen);
     return status;
 }
