@@ -4,8 +4,11 @@
 #include <string.h>
 
 #include "alloc_hook.h"
+#include "calibrate.h"
 #include "harness.h"
+#include "import_onnx.h"
 #include "octet_kernels.h"
+#include "onnx_builder.h"
 #include "random_graph.h"
 
 static bool set_inputs(oct_session *session, const oct_graph *graph)
@@ -188,6 +191,70 @@ static oct_status quantize_dynamically(void *arg)
     return status;
 }
 
+/* Both graphs of a comparison, and one sample of zeros. */
+typedef struct compared_pair {
+    const oct_graph *graph, *quantized;
+} compared_pair;
+
+static oct_status compare_graphs(void *arg)
+{
+    static const float x[6 * 6 * 3];
+    const compared_pair *pair = arg;
+    const void *inputs[1] = {x};
+    oct_comparison *c;
+    oct_layer_comparison layer;
+    oct_status status = oct_compare_create(pair->graph, pair->quantized, &(oct_options){.isa = test_isa(), .threads = 1}, &c);
+    if (status == OCT_OK)
+        status = oct_compare_add(c, inputs);
+    if (status == OCT_OK)
+        status = oct_compare_layer(c, 0, &layer);
+    oct_compare_free(c);
+    return status;
+}
+
+/* A quantized file: weights per channel with a -128 in them, a bias, a residual addition with a constant, a dynamic product. */
+static onnx_bytes quantized_file(void)
+{
+    static const int8_t w[4 * 3] = {-128, 5, 100, 7, 127, -3, 2, 1, 0, 50, 60, 70}, zero = 3;
+    static const float scales[4] = {0.01f, 0.02f, 0.03f, 0.04f}, scale = 0.05f, addend[4] = {1, 2, 3, 4};
+    static const int32_t bias[4] = {10, 20, 30, 40};
+    onnx_builder b;
+    onnx_begin(&b, 13);
+    onnx_input(&b, "x", "1,3,4,4");
+    onnx_raw(&b, "s", ONNX_FLOAT, "", &scale, sizeof scale);
+    onnx_raw(&b, "z", ONNX_INT8, "", &zero, 1);
+    onnx_node(&b, "QuantizeLinear", "x s z", "xq", "");
+    onnx_raw(&b, "w", ONNX_INT8, "4,3,1,1", w, sizeof w);
+    onnx_raw(&b, "ws", ONNX_FLOAT, "4", scales, sizeof scales);
+    onnx_raw(&b, "wz", ONNX_INT8, "4", "\0\0\0", 4);
+    onnx_raw(&b, "bias", ONNX_INT32, "4", bias, sizeof bias);
+    onnx_node(&b, "QLinearConv", "xq s z w ws wz s z bias", "yq", "");
+    onnx_node(&b, "DequantizeLinear", "yq s z", "y", "");
+    onnx_floats(&b, "c", "4,1,1", addend);
+    onnx_node(&b, "QuantizeLinear", "c s z", "cq", "");
+    onnx_node(&b, "DequantizeLinear", "cq s z", "cd", "");
+    onnx_node(&b, "Add", "y cd", "sum", "");
+    onnx_node(&b, "QuantizeLinear", "sum s z", "sumq", "");
+    onnx_node(&b, "DequantizeLinear", "sumq s z", "out", "");
+    onnx_node(&b, "DynamicQuantizeLinear", "x", "dq ds dz", "");
+    onnx_node(&b, "ConvInteger", "dq w dz", "i", "");
+    onnx_node(&b, "Cast", "i", "f", "to=1");
+    onnx_output(&b, "out");
+    onnx_output(&b, "f");
+    return onnx_end(&b);
+}
+
+static oct_status import_quantized(void *arg)
+{
+    const onnx_bytes *file = arg;
+    oct_graph *graph;
+    oct_status status = oct_import_onnx_memory("test.onnx", NULL, file->data, file->size, NULL, &graph);
+    if (status == OCT_OK)
+        status = oct_optimize(graph, NULL);
+    oct_graph_free(graph);
+    return status;
+}
+
 /* conv - relu - depthwise - add - pool - dense. */
 static oct_graph *float_network(void)
 {
@@ -243,6 +310,16 @@ static void any_allocation_may_fail(void)
     CHECK_OK(oct_graph_status(network));
     fail_each("quantize", quantize_graph, network);
     fail_each("quantize dynamically", quantize_dynamically, network);
+    compared_pair pair = {.graph = network};
+    oct_graph *quantized;
+    CHECK_OK(oct_quantize_dynamic(network, &quantized));
+    pair.quantized = quantized;
+    if (oct_graph_is_quantized(quantized))
+        fail_each("compare", compare_graphs, &pair);
+    oct_graph_free(quantized);
+    onnx_bytes file = quantized_file();
+    fail_each("import a quantized file", import_quantized, &file);
+    free(file.data);
     oct_graph_free(network);
     fail_each("build", build, NULL);
     fail_each("plain kernels", plain, NULL);
