@@ -129,7 +129,7 @@ bool model_check_answers(model_set *set, model_variant *v, failure *why);
 bool model_measure_layers(model_set *set, model_variant *variants, int count, bench_context *context, failure *why);
 /* The bounds anew, for peaks that have been measured again. */
 void model_bound_layers(model_variant *v, const peaks *p);
-/* The share of a plain convolution's products that an algorithm computes: 1; for Winograd's F(2x2, 3x3) 16/36. */
+/* The share of a plain convolution's arithmetic that an algorithm needs: 1; for Winograd's F(2x2, 3x3) 16/36. */
 double model_algo_share(const char *algo, const char *kernel);
 
 #endif

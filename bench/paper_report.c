@@ -154,6 +154,22 @@ static void print_summary(const paper_row *rows, int row_count, FILE *to)
         fprintf(to, "\nno loss there, and no win here: %d cells\n", below - (lost - won));
 }
 
+/* A line for each model that is not there, or not for every ISA. */
+static void print_absent(const paper_row *rows, int row_count, FILE *to)
+{
+    for (int model = 0; model < PAPER_MODELS; model++) {
+        int absent = 0, all = 0, first = -1;
+        for (int i = 0; i < row_count; i++)
+            if (rows[i].model == model) {
+                all++;
+                absent += rows[i].absent != NULL;
+                first = rows[i].absent && first < 0 ? i : first;
+            }
+        if (absent)
+            fprintf(to, "%s%s%s: %s\n", paper_models[model].name, absent < all ? " from " : "", absent < all ? rows[first].isa : "", rows[first].absent);
+    }
+}
+
 void paper_print(const paper_row *rows, int row_count, FILE *to)
 {
     fprintf(to, "speed-up of int8 over f32; right of it what the paper has, TFLite / ONNX Runtime\n%s\n\n", paper_source);
@@ -164,9 +180,7 @@ void paper_print(const paper_row *rows, int row_count, FILE *to)
         if (k == i)
             print_isa(rows, row_count, rows[i].isa, rows[i].threads, to);
     }
-    for (int i = 0; i < row_count; i++)
-        if (rows[i].absent && (i == 0 || rows[i - 1].model != rows[i].model))
-            fprintf(to, "%s: %s\n", paper_models[rows[i].model].name, rows[i].absent);
+    print_absent(rows, row_count, to);
     if (!twin_scheme_find("int8-dynamic"))
         fprintf(to, "int8-dynamic, the paper's scheme, is absent: this build of octet cannot make it.\n");
     print_summary(rows, row_count, to);

@@ -94,7 +94,9 @@ static void saved_products_are_a_factor_of_their_own(void)
     const explain_input in = {&f32, &int8, 1, 1, 4, 0, {2, 1.9, 2.1}, 2, 1};
     explanation e;
     CHECK(near(model_algo_share("winograd", "f32 avx2 F(2x2)"), 16.0 / 36) && near(model_algo_share("direct", ""), 1));
-    CHECK(near(model_algo_share("winograd 4x4", ""), 0.25));
+    CHECK(near(model_algo_share("winograd", "winograd_f32 avx512 F(4x4,3x3)"), 0.25));
+    CHECK(near(model_algo_share("winograd", "winograd_u8s8 avx2 F(4x4,3x3)"), 0.25));
+    CHECK(near(model_algo_share("winograd", "winograd_u8s8 avx512vnni F(4x4,3x3)"), 0.5));
     CHECK(explain(&in, &e));
     CHECK_MSG(near(factor_of(&e, "algorithms"), 16.0 / 36) && near(product_of(&e), 2), "algorithms %g", factor_of(&e, "algorithms"));
     CHECK_MSG(strstr(e.layers[0].reason, "winograd") != NULL, "%s", e.layers[0].reason);
