@@ -51,7 +51,7 @@ BENCH_OBJ  := $(call obj,$(BENCH_SRC)) $(SHARED_OBJ)
 # The tests also try the bench's own parts, all but its main.
 TEST_OBJ   := $(call obj,$(TEST_SRC)) $(SHARED_OBJ) $(filter-out %/octet_bench.o,$(BENCH_OBJ))
 
-.PHONY: all lib test demo asan tsan test-isas test-old-x86 test-neon install clean help
+.PHONY: all lib test demo results asan tsan test-isas test-old-x86 test-neon install clean help
 all: lib $(if $(TOOL_SRC),$(BUILD)/octet) $(if $(BENCH_SRC),$(BUILD)/octet-bench) $(EXAMPLES)
 lib: $(BUILD)/liboctet.a $(BUILD)/liboctet.so
 
@@ -59,6 +59,7 @@ help:
 	@echo "make            the library, the commands octet and octet-bench, the examples -> $(BUILD)/"
 	@echo "make test       build and run all tests"
 	@echo "make demo       the whole road on the in-tree model: import, quantize, evaluate, compare"
+	@echo "make results    the tables of docs/RESULTS.md, from docs/results/*.json"
 	@echo "make test-isas  the tests once per instruction set this machine has"
 	@echo "make test-old-x86  the tests on an emulated CPU without AVX"
 	@echo "make test-neon  cross-build for aarch64, run the tests under qemu"
@@ -121,6 +122,10 @@ demo: all
 	$(BUILD)/octet quantize $(DEMO)/digits.oct --calib demo/digits_calib.u8 --scale 1/255 -o $(DEMO)/digits.int8.oct
 	$(BUILD)/octet-bench demo $(DEMO)/digits.oct $(DEMO)/digits.int8.oct \
 	    --test demo/digits_test.u8 --labels demo/digits_test_labels.u8 --scale 1/255
+
+# ---- docs/RESULTS.md: its tables from the figures in docs/results; the words between them stay ----
+results: all
+	$(BUILD)/octet-bench report $(wildcard docs/results/*.json) --markdown docs/RESULTS.md
 
 # ---- testing ----
 # The suite finds the built commands and examples beside itself, the test data in test/ and demo/, from the top of the tree.
