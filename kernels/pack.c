@@ -187,6 +187,17 @@ static bool is_transpose(const oct_packed *packed, const oct_panel *p)
     return packed->transpose && kr * elem_size(p->entry->b_elem) == 4 && packed->k % kr == 0;
 }
 
+void oct_pack_words(const oct_packed *packed, size_t rows, size_t cols, const void *in, size_t in_ld, void *out, size_t out_ld)
+{
+    if (packed->transpose) {
+        packed->transpose(rows, cols, in, in_ld, out, out_ld);
+        return;
+    }
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < cols; c++)
+            memcpy((char *)out + 4 * (c * out_ld + r), (const char *)in + 4 * (r * in_ld + c), 4);
+}
+
 /* All taps of a panel. w: the first column's weights, f32 or s8. */
 static void pack_panel(const oct_packed *packed, const oct_panel *p, const void *w, size_t w_elem_size, void *to)
 {

@@ -58,43 +58,75 @@ bool oct_winograd_provable(const int8_t *w, size_t count, int32_t bias, uint8_t 
     return most < limit && least >= -limit;
 }
 
+/* So many channels of so many columns are transformed side by side: the loops over channels become vectors, and the results
+ * u[36][COLUMNS][LANES] stay near until their pairs are transposed into their panel. */
+enum { LANES = 32, COLUMNS = 16 };
+
+typedef struct lanes {
+    int16_t x[LANES];
+} lanes;
+
 /* One side: three numbers, `step` apart, become six.        G:   6  0  0       1  2  4
  *                                                               -4 -4 -4       1 -2  4
- *                                                               -4  4 -4       0  0 12 */
-static void transform(const int *g, size_t step, int out[SIDE])
+ *                                                               -4  4 -4       0  0 12
+ * From |g| <= 12 * 127 at most no step leaves s16: 12 * 12 * 127 = 18,288. */
+static void transform(const lanes *g, size_t step, lanes out[SIDE])
 {
-    const int g0 = g[0], g1 = g[step], g2 = g[2 * step];
-    out[0] = 6 * g0;
-    out[1] = -4 * (g0 + g1 + g2);
-    out[2] = -4 * (g0 - g1 + g2);
-    out[3] = g0 + 2 * g1 + 4 * g2;
-    out[4] = g0 - 2 * g1 + 4 * g2;
-    out[5] = 12 * g2;
-}
-
-/* One channel pair. w: taps `step` apart; u: positions `to_step` apart. */
-static void transform_kernel(const int8_t *w, size_t step, int16_t *u, size_t to_step)
-{
-    int g[TAPS], half[3][SIDE], whole[SIDE];
-    for (size_t i = 0; i < TAPS; i++)
-        g[i] = w[i * step];
-    for (size_t x = 0; x < 3; x++)
-        transform(g + x, 3, half[x]);             /* columns of g */
-    for (size_t i = 0; i < SIDE; i++) {
-        const int row[3] = {half[0][i], half[1][i], half[2][i]};
-        transform(row, 1, whole);
-        for (size_t j = 0; j < SIDE; j++)
-            u[(i * SIDE + j) * to_step] = (int16_t)whole[j];
+    for (size_t l = 0; l < LANES; l++) {
+        const int g0 = g[0].x[l], g1 = g[step].x[l], g2 = g[2 * step].x[l];
+        out[0].x[l] = (int16_t)(6 * g0);
+        out[1].x[l] = (int16_t)(-4 * (g0 + g1 + g2));
+        out[2].x[l] = (int16_t)(-4 * (g0 - g1 + g2));
+        out[3].x[l] = (int16_t)(g0 + 2 * g1 + 4 * g2);
+        out[4].x[l] = (int16_t)(g0 - 2 * g1 + 4 * g2);
+        out[5].x[l] = (int16_t)(12 * g2);
     }
 }
 
-/* One panel's transformed weights: [36][ceil(k / kr)][nr][kr], s16. Column c of this panel is w + c * 9 * k. */
-static void pack_transformed(const oct_panel *p, size_t k, const int8_t *w, int16_t *to)
+/* `count` channels of one column, and zeros for the rest. w: taps `step` apart; u: positions COLUMNS * LANES apart. */
+static void transform_kernels(const int8_t *w, size_t step, size_t count, int16_t *u)
 {
-    const size_t nr = p->entry->nr, kr = p->entry->kr, position = (k + kr - 1) / kr * kr * nr;
-    for (size_t i = 0; i < k; i++)
-        for (size_t c = 0; c < p->n; c++)
-            transform_kernel(w + c * TAPS * k + i, k, to + i / kr * kr * nr + c * kr + i % kr, position);
+    lanes g[TAPS] = {{{0}}}, half[3][SIDE], row[3], whole[SIDE];
+    for (size_t i = 0; i < TAPS; i++)
+        for (size_t l = 0; l < count; l++)
+            g[i].x[l] = w[i * step + l];
+    for (size_t x = 0; x < 3; x++)
+        transform(g + x, 3, half[x]);             /* columns of g */
+    for (size_t i = 0; i < SIDE; i++) {
+        for (size_t x = 0; x < 3; x++)
+            row[x] = half[x][i];
+        transform(row, 1, whole);
+        for (size_t j = 0; j < SIDE; j++)
+            memcpy(u + (i * SIDE + j) * COLUMNS * LANES, whole[j].x, sizeof whole[j].x);
+    }
+}
+
+/* `count` channels of some columns at one position, from u[COLUMNS][LANES] to [ceil(count / kr)][nr][kr]. Pairs are words of 4 bytes. */
+static void pack_block(const oct_packed *packed, const oct_panel *p, size_t columns, size_t count, const int16_t *u, int16_t *to)
+{
+    const size_t nr = p->entry->nr, kr = p->entry->kr;
+    if (kr == 2) {
+        oct_pack_words(packed, columns, (count + 1) / 2, u, LANES / 2, to, nr);
+        return;
+    }
+    for (size_t l = 0; l < count; l++)
+        for (size_t c = 0; c < columns; c++)
+            to[l / kr * kr * nr + c * kr + l % kr] = u[c * LANES + l];
+}
+
+/* One panel's transformed weights: [36][ceil(k / kr)][nr][kr], s16; kr divides LANES. Column c of this panel is w + c * 9 * k. */
+static void pack_transformed(const oct_packed *packed, const oct_panel *p, const int8_t *w, int16_t *to)
+{
+    int16_t u[POSITIONS * COLUMNS * LANES];
+    const size_t k = packed->k, nr = p->entry->nr, kr = p->entry->kr, position_size = (k + kr - 1) / kr * kr * nr;
+    for (size_t c = 0; c < p->n; c += COLUMNS)
+        for (size_t i = 0; i < k; i += LANES) {
+            const size_t columns = p->n - c < COLUMNS ? p->n - c : COLUMNS, count = k - i < LANES ? k - i : LANES;
+            for (size_t r = 0; r < columns; r++)
+                transform_kernels(w + (c + r) * TAPS * k + i, k, count, u + r * LANES);
+            for (size_t position = 0; position < POSITIONS; position++)
+                pack_block(packed, p, columns, count, u + position * COLUMNS * LANES, to + position * position_size + i * nr + c * kr);
+        }
 }
 
 /* Plain weights are what pack.c does for nine taps. Transformed ones take the same panels, cut for twice 36 taps of one byte. */
@@ -105,10 +137,12 @@ void oct_winograd_pack_u8s8(oct_packed *packed, const int8_t *w, void *data)
         oct_pack_u8s8(packed, w, data);
         return;
     }
-    memset(data, 0, oct_packed_bytes(packed->variants, packed->n, packed->taps, k));
+    const size_t bytes = oct_packed_bytes(packed->variants, packed->n, packed->taps, k);
+    if (bytes != packed->n * POSITIONS * k * sizeof(int16_t))
+        memset(data, 0, bytes);
     for (size_t index = 0; index < panels; index++) {
         const oct_panel p = oct_panel_at(packed, index);
-        pack_transformed(&p, k, w + p.n0 * TAPS * k, (int16_t *)data + p.offset / sizeof(int16_t));
+        pack_transformed(packed, &p, w + p.n0 * TAPS * k, (int16_t *)data + p.offset / sizeof(int16_t));
     }
     packed->data = data;
 }
