@@ -74,7 +74,8 @@ static oct_node *conv_node(oct_graph *q, int k)
     return NULL;
 }
 
-/* A good network: every layer well above noise (random networks are noisier than trained ones); alone no worse than accumulated, but for luck. */
+/* A good network: every layer well above noise (random networks are noisier than trained ones); alone no worse than accumulated,
+ * but for luck. */
 static void good_networks_are_good(void)
 {
     oct_graph *g = network(), *q = quantized(g);
@@ -83,7 +84,8 @@ static void good_networks_are_good(void)
         const oct_layer_comparison l = conv_layer(c, k);
         CHECK_MSG(l.alone_db > 16 && l.accumulated_db > 13 && l.alone_db > l.accumulated_db - 3, "%d: %.1f, %.1f", k, l.alone_db,
                   l.accumulated_db);
-        CHECK(l.is_u8 && l.saturated < 0.02 && l.range_used > 0.5 && l.range_used <= 1 && l.worst_channel >= 0 && l.worst_channel < 8);
+        CHECK(l.is_u8 && l.saturated < 0.02 && l.range_used > 0.5 && l.range_used <= 1 && l.worst_channel >= 0 &&
+              l.worst_channel < 8);
         CHECK(l.worst_channel_db < l.accumulated_db + 1 && !strcmp(l.precision, "int8"));
     }
     CHECK(c && oct_compare_samples(c) == 4);
@@ -112,8 +114,8 @@ static void planted_faults_are_found(void)
         CHECK_MSG(at.alone_db < 12 && at.accumulated_db < 12, "%d: %.1f, %.1f", fault, at.alone_db, at.accumulated_db);
         CHECK_MSG(before.alone_db > 16 && before.accumulated_db > 16, "%d: %.1f", fault, before.alone_db);
         /* The next layer has to read what the range leaves over, but nothing is cut off in what it writes. */
-        CHECK_MSG((fault == 1 || after.alone_db > 16) && after.accumulated_db < after.alone_db + 3 && after.saturated < 0.02, "%d: %.1f, %.1f", fault, after.alone_db,
-                  after.accumulated_db);
+        CHECK_MSG((fault == 1 || after.alone_db > 16) && after.accumulated_db < after.alone_db + 3 && after.saturated < 0.02,
+                  "%d: %.1f, %.1f", fault, after.alone_db, after.accumulated_db);
         CHECK(fault == 0 || (at.saturated > 0.05 && at.range_used == 1));
         oct_compare_free(c);
         oct_graph_free(q);
@@ -189,11 +191,13 @@ static void command(void)
     CHECK_OK(oct_save(g, shell_path("f.oct")));
     CHECK_OK(oct_save(q, shell_path("q.oct")));
     shell_write("x.f32", x, 3 * 8 * 8 * 3 * sizeof *x);
-    const shell_result *r = shell_run("$octet compare %s %s --data %s --json", shell_path("f.oct"), shell_path("q.oct"), shell_path("x.f32"));
+    const shell_result *r =
+        shell_run("$octet compare %s %s --data %s --json", shell_path("f.oct"), shell_path("q.oct"), shell_path("x.f32"));
     CHECK_MSG(r->status == 0 && shell_is_json(r->out) && shell_json_number(r->out, "samples") == 3, "%s%s", r->out, r->err);
     CHECK(strstr(r->out, "\"alone_db\"") && strstr(strstr(r->out, "\"name\""), node->name) == strstr(r->out, node->name));
     r = shell_run("$octet compare %s %s --data %s --csv --top 1", shell_path("f.oct"), shell_path("q.oct"), shell_path("x.f32"));
-    CHECK_MSG(r->status == 0 && !strncmp(r->out, "name,op,precision,tensor,alone_db,", 34) && strstr(r->out, node->name), "%s%s", r->out, r->err);
+    CHECK_MSG(r->status == 0 && !strncmp(r->out, "name,op,precision,tensor,alone_db,", 34) && strstr(r->out, node->name), "%s%s",
+              r->out, r->err);
     r = shell_run("$octet compare %s %s --data %s --by order", shell_path("f.oct"), shell_path("q.oct"), shell_path("x.f32"));
     CHECK_MSG(r->status == 0 && strstr(r->out, "alone dB") && strstr(r->out, node->name), "%s%s", r->out, r->err);
     r = shell_run("$octet compare %s %s --data %s", shell_path("q.oct"), shell_path("f.oct"), shell_path("x.f32"));

@@ -1,5 +1,5 @@
-/* Operators that the import composes of several graph nodes: ConvTranspose, DepthToSpace, the normalisations and the like, against their
- * definitions in double, with random shapes. As imported and optimised. */
+/* Operators that the import composes of several graph nodes: ConvTranspose, DepthToSpace, the normalisations and the like, against
+ * their definitions in double, with random shapes. As imported and optimised. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +59,8 @@ static int source(const transposed *t, int axis, int o, int k)
 static double transposed_at(const void *arg, const float *x, int64_t i)
 {
     const transposed *t = arg;
-    const int rows = t->axes == 2 ? t->out[0] : 1, columns = t->out[t->axes - 1], last = t->axes - 1, channels = t->groups * t->out_c;
+    const int rows = t->axes == 2 ? t->out[0] : 1, columns = t->out[t->axes - 1], last = t->axes - 1,
+              channels = t->groups * t->out_c;
     const int column = (int)(i % columns), row = (int)(i / columns % rows), channel = (int)(i / columns / rows % channels);
     const int n = (int)(i / columns / rows / channels), group = channel / t->out_c;
     const int kh = t->axes == 2 ? t->kernel[0] : 1, kw = t->kernel[last], h = t->axes == 2 ? t->in[0] : 1;
@@ -76,7 +77,8 @@ static double transposed_at(const void *arg, const float *x, int64_t i)
 
 static void random_transposed(transposed *t)
 {
-    *t = (transposed){.axes = between(1, 2), .batch = between(1, 2), .groups = between(1, 3), .in_c = between(1, 3), .out_c = between(1, 3)};
+    *t = (transposed){
+        .axes = between(1, 2), .batch = between(1, 2), .groups = between(1, 3), .in_c = between(1, 3), .out_c = between(1, 3)};
     for (int i = 0; i < t->axes; i++) {
         do {
             t->in[i] = between(1, 5);
@@ -86,7 +88,8 @@ static void random_transposed(transposed *t)
             t->begin[i] = between(0, 3);
             t->end[i] = between(0, 3);
             t->extra[i] = between(0, t->stride[i] - 1);
-            t->out[i] = t->stride[i] * (t->in[i] - 1) + 1 + t->dilation[i] * (t->kernel[i] - 1) - t->begin[i] - t->end[i] + t->extra[i];
+            t->out[i] =
+                t->stride[i] * (t->in[i] - 1) + 1 + t->dilation[i] * (t->kernel[i] - 1) - t->begin[i] - t->end[i] + t->extra[i];
         } while (t->out[i] < 1);
     }
     for (int i = 0; i < TEST_COUNT(t->w); i++)
@@ -119,7 +122,8 @@ static void conv_transpose_by_definition(void)
         snprintf(attributes + strlen(attributes), 20, " group=%d", t->groups);
         const int h = t->in[0], last = t->axes - 1;
         snprintf(dims, sizeof dims, t->axes == 2 ? "%d,%d,%d,%d" : "%d,%d,%d", t->batch, t->groups * t->in_c, h, t->in[last]);
-        snprintf(w, sizeof w, t->axes == 2 ? "%d,%d,%d,%d" : "%d,%d,%d", t->groups * t->in_c, t->out_c, t->kernel[0], t->kernel[last]);
+        snprintf(w, sizeof w, t->axes == 2 ? "%d,%d,%d,%d" : "%d,%d,%d", t->groups * t->in_c, t->out_c, t->kernel[0],
+                 t->kernel[last]);
         snprintf(count, sizeof count, "%d", t->groups * t->out_c);
         onnx_begin(&b, 11);
         onnx_input(&b, "x", dims);
@@ -128,7 +132,8 @@ static void conv_transpose_by_definition(void)
         onnx_node(&b, "ConvTranspose", "x w b", "y", attributes);
         onnx_output(&b, "y");
         onnx_bytes model = onnx_end(&b);
-        check_model(&model, transposed_at, t, (int64_t)t->batch * t->groups * t->out_c * t->out[0] * (t->axes == 2 ? t->out[1] : 1), attributes);
+        check_model(&model, transposed_at, t, (int64_t)t->batch * t->groups * t->out_c * t->out[0] * (t->axes == 2 ? t->out[1] : 1),
+                    attributes);
     }
     free(t);
 }
@@ -144,7 +149,8 @@ typedef struct blocks {
 static double block_at(const void *arg, const float *x, int64_t i)
 {
     const blocks *s = arg;
-    const int b = s->block, w = (int)(i % s->w), h = (int)(i / s->w % s->h), c = (int)(i / s->w / s->h % s->c), n = (int)(i / s->w / s->h / s->c);
+    const int b = s->block, w = (int)(i % s->w), h = (int)(i / s->w % s->h), c = (int)(i / s->w / s->h % s->c),
+              n = (int)(i / s->w / s->h / s->c);
     if (s->to_depth) {
         const int in_c = s->c / b / b, from = c % in_c, place = c / in_c;
         return (double)x[((n * in_c + from) * s->h * b + h * b + place / b) * s->w * b + w * b + place % b];
@@ -155,11 +161,13 @@ static double block_at(const void *arg, const float *x, int64_t i)
 
 static void depth_and_space(void)
 {
-    static const blocks list[] = {{3, 4, 6, 2, false, false}, {3, 4, 6, 2, true, false}, {2, 9, 6, 3, true, false}, {12, 2, 3, 2, false, true}};
+    static const blocks list[] = {
+        {3, 4, 6, 2, false, false}, {3, 4, 6, 2, true, false}, {2, 9, 6, 3, true, false}, {12, 2, 3, 2, false, true}};
     for (int i = 0; i < TEST_COUNT(list) && !test_failed(); i++) {
         const blocks *s = &list[i];
         char inputs[64], attributes[64];
-        const int b = s->block, in_c = s->to_depth ? s->c / b / b : s->c * b * b, h = s->to_depth ? s->h * b : s->h / b, w = s->to_depth ? s->w * b : s->w / b;
+        const int b = s->block, in_c = s->to_depth ? s->c / b / b : s->c * b * b, h = s->to_depth ? s->h * b : s->h / b,
+                  w = s->to_depth ? s->w * b : s->w / b;
         snprintf(inputs, sizeof inputs, "x:2,%d,%d,%d", in_c, h, w);
         snprintf(attributes, sizeof attributes, "blocksize=%d%s", b, s->to_depth ? "" : s->crd ? " mode=CRD" : " mode=DCR");
         onnx_bytes model = one_node_model(&(one_node){13, s->to_depth ? "SpaceToDepth" : "DepthToSpace", inputs, "y", attributes});
@@ -254,11 +262,15 @@ static double reduced_at(const void *arg, const float *x, int64_t i)
 static void functions(void)
 {
     static const one_node list[] = {
-        {20, "Gelu", "x:3,4", "y", "approximate=tanh"}, {13, "Celu", "x:3,4", "y", "alpha=0.7"}, {13, "Selu", "x:3,4", "y", "alpha=0.9 gamma=1.5"},
-        {13, "Softsign", "x:3,4", "y", ""},             {13, "Softplus", "x:3,4", "y", ""},
+        {20, "Gelu", "x:3,4", "y", "approximate=tanh"},
+        {13, "Celu", "x:3,4", "y", "alpha=0.7"},
+        {13, "Selu", "x:3,4", "y", "alpha=0.9 gamma=1.5"},
+        {13, "Softsign", "x:3,4", "y", ""},
+        {13, "Softplus", "x:3,4", "y", ""},
     };
-    static const one_node sums[] = {
-        {13, "ReduceL1", "x:3,4", "y", "axes=[1]"}, {18, "ReduceL2", "x:3,4 a#-1", "y", "keepdims=0"}, {13, "ReduceSumSquare", "x:3,4", "y", "axes=[-1]"}};
+    static const one_node sums[] = {{13, "ReduceL1", "x:3,4", "y", "axes=[1]"},
+                                    {18, "ReduceL2", "x:3,4 a#-1", "y", "keepdims=0"},
+                                    {13, "ReduceSumSquare", "x:3,4", "y", "axes=[-1]"}};
     for (int i = 0; i < TEST_COUNT(list); i++) {
         onnx_bytes model = one_node_model(&list[i]);
         check_model(&model, function_at, list[i].op, 12, list[i].op);

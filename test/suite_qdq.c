@@ -1,5 +1,5 @@
-/* Files that were quantized elsewhere: what they say, computed here in 64-bit integers and doubles, against what the imported, optimised
- * network answers; and which nodes become int8. */
+/* Files that were quantized elsewhere: what they say, computed here in 64-bit integers and doubles, against what the imported,
+ * optimised network answers; and which nodes become int8. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,7 +155,8 @@ static void check_conv(const conv_case *c, const conv_data *d, const float *have
     int off = 0;
     for (int i = 0; i < OUT_SIZE; i++) {
         const double want = expected_conv(c, d, i / (IN_H * IN_W), i / IN_W % IN_H, i % IN_W);
-        CHECK_MSG(fabs((double)have[i] - want) < 1.001 * (double)d->y_scale, "%s: [%d] %g instead of %g", c->title, i, (double)have[i], want);
+        CHECK_MSG(fabs((double)have[i] - want) < 1.001 * (double)d->y_scale, "%s: [%d] %g instead of %g", c->title, i,
+                  (double)have[i], want);
         off += fabs((double)have[i] - want) > 0.001 * (double)d->y_scale;
     }
     CHECK_MSG(off <= 1, "%s: %d of %d elements are a step off", c->title, off, OUT_SIZE);
@@ -195,8 +196,8 @@ static void convolutions(void)
     }
 }
 
-/* A channel of weights around 1e-10 beside a bias that takes all of 32 bits, as exporters write dead channels: the sum would not fit. The
- * channel's scale grows; its output, which is its bias, does not change. */
+/* A channel of weights around 1e-10 beside a bias that takes all of 32 bits, as exporters write dead channels: the sum would not
+ * fit. The channel's scale grows; its output, which is its bias, does not change. */
 static void dead_channels(void)
 {
     const float w_scale[2] = {0.01f, 4e-12f}, bias_scale[2] = {0.01f * 0.05f, 4e-12f * 0.05f};
@@ -272,8 +273,8 @@ static oct_graph *pair_graph(const pair_case *c, bool optimise)
     return graph;
 }
 
-/* As imported every operator is a float operator between conversions: the definition. Optimised it works on bytes, where it can, and may be
- * a step off where a number lies on the border between two. */
+/* As imported every operator is a float operator between conversions: the definition. Optimised it works on bytes, where it can,
+ * and may be a step off where a number lies on the border between two. */
 static void operators_between_conversions(void)
 {
     for (int i = 0; i < TEST_COUNT(pair_cases) && !test_failed(); i++) {
@@ -379,8 +380,8 @@ static void qlinear_operators(void)
 
 /* ------------------------------------------------------------------------------------- integer products ---- */
 
-/* y = cast(MatMulInteger(q(x), w)) * (s_x * s_w): with bytes known beforehand an int8 layer that writes floats; with DynamicQuantizeLinear
- * one that quantizes its input in every run, 0 to its range included. */
+/* y = cast(MatMulInteger(q(x), w)) * (s_x * s_w): with bytes known beforehand an int8 layer that writes floats; with
+ * DynamicQuantizeLinear one that quantizes its input in every run, 0 to its range included. */
 static void integer_products(void)
 {
     static const uint8_t w[12] = {1, 255, 130, 128, 7, 250, 90, 128, 128, 60, 201, 30};
@@ -412,10 +413,12 @@ static void integer_products(void)
             double want = 0;
             for (int k = 0; k < 4; k++) {
                 const double a = (double)x[i / 3 * 4 + k];
-                want += (dynamic ? a : (quantized(a, (double)0.03f, 100, false) - 100) * (double)0.03f) * (w[k * 3 + i % 3] - 128) * (double)0.02f;
+                want += (dynamic ? a : (quantized(a, (double)0.03f, 100, false) - 100) * (double)0.03f) * (w[k * 3 + i % 3] - 128) *
+                        (double)0.02f;
             }
             /* Dynamic: half a step of a range below 5, times four weights of at most 2.56. */
-            CHECK_MSG(fabs((double)have[i] - want) < (dynamic ? 0.5 * 5 / 255 * 4 * 2.56 : 1e-4), "%d: [%d] %g instead of %g", dynamic, i, (double)have[i], want);
+            CHECK_MSG(fabs((double)have[i] - want) < (dynamic ? 0.5 * 5 / 255 * 4 * 2.56 : 1e-4), "%d: [%d] %g instead of %g",
+                      dynamic, i, (double)have[i], want);
         }
         CHECK(have && elements == 6);
         CHECK_MSG(graph && !strcmp(graph_ops(graph), "quantize dense"), "%s", graph ? graph_ops(graph) : "");

@@ -7,8 +7,8 @@
  *   dissected   the quantized network with every tensor cut in two: a layer reads     alone
  *               what the float network has there (as bytes, where it reads bytes)
  *
- * Tensors are matched by name. The quantizer keeps the names of the float network's tensors; the other form of tensor T, where both are
- * needed, is called T.u8 or T.f32.
+ * Tensors are matched by name. The quantizer keeps the names of the float network's tensors; the other form of tensor T, where both
+ * are needed, is called T.u8 or T.f32.
  */
 #include <math.h>
 #include <stdio.h>
@@ -118,7 +118,8 @@ static oct_status match_layers(oct_comparison *c)
             return oct_fail_memory((size_t)layer->channels * sizeof *layer->channel);
     }
     if (c->shown_count == 0)
-        return oct_fail(OCT_ERR_ARGUMENT, "the two networks have no tensor of the same name and shape: is the second one made of the first?");
+        return oct_fail(OCT_ERR_ARGUMENT,
+                        "the two networks have no tensor of the same name and shape: is the second one made of the first?");
     return OCT_OK;
 }
 
@@ -143,8 +144,8 @@ static oct_status make_room(oct_comparison *c)
 
 /* ----------------------------------------------------------------------------------------------- dissecting ---- */
 
-/* A second value v' for each value v that has a match: nodes read v', a new input of the graph, and write v, an output. Where there is no
- * match the network stays in one piece. */
+/* A second value v' for each value v that has a match: nodes read v', a new input of the graph, and write v, an output. Where there
+ * is no match the network stays in one piece. */
 static oct_status dissect(oct_comparison *c, oct_graph *graph)
 {
     const int values = graph->value_count;
@@ -193,7 +194,8 @@ static oct_status wrap_copy(const oct_graph *graph, bool split, oct_model **mode
     return status;
 }
 
-static oct_status make_sessions(oct_comparison *c, const oct_graph *reference, const oct_graph *quantized, const oct_options *options)
+static oct_status make_sessions(oct_comparison *c, const oct_graph *reference, const oct_graph *quantized,
+                                const oct_options *options)
 {
     oct_graph *pieces;
     OCT_TRY(wrap_copy(reference, true, &c->reference));
@@ -228,7 +230,8 @@ static oct_status check_graphs(const oct_graph *reference, const oct_graph *quan
     return same ? OCT_OK : oct_fail(OCT_ERR_ARGUMENT, "the two networks have other inputs, so they cannot see the same samples");
 }
 
-oct_status oct_compare_create(const oct_graph *reference, const oct_graph *quantized, const oct_options *options, oct_comparison **comparison)
+oct_status oct_compare_create(const oct_graph *reference, const oct_graph *quantized, const oct_options *options,
+                              oct_comparison **comparison)
 {
     if (!comparison)
         return oct_fail(OCT_ERR_ARGUMENT, "oct_compare_create: comparison is NULL");
@@ -288,10 +291,12 @@ static void add_error(error_sums *sums, float have, float want)
     sums->noise += off * off;
 }
 
-/* Bytes at an end of the range that had to be moved there: the float number lies more than half a step outside. A relu's zeros do not. */
+/* Bytes at an end of the range that had to be moved there: the float number lies more than half a step outside. A relu's zeros do
+ * not. */
 static void count_bytes(compared *layer, const oct_value *value, const uint8_t *data, const float *want, int64_t count)
 {
-    const float below = value->scale * ((float)(0 - value->zero_point) - 0.5f), above = value->scale * ((float)(255 - value->zero_point) + 0.5f);
+    const float below = value->scale * ((float)(0 - value->zero_point) - 0.5f),
+                above = value->scale * ((float)(255 - value->zero_point) + 0.5f);
     for (int64_t i = 0; i < count; i++) {
         layer->least = data[i] < layer->least ? data[i] : layer->least;
         layer->greatest = data[i] > layer->greatest ? data[i] : layer->greatest;
@@ -428,9 +433,14 @@ oct_status oct_compare_layer(const oct_comparison *c, size_t index, oct_layer_co
     const int n = c->shown[index];
     const compared *l = &c->layers[n];
     OCT_TRY(oct_model_layer(c->quantized, (size_t)n, &layer));
-    *info = (oct_layer_comparison){.name = layer.name, .op = layer.op, .precision = layer.precision,
-                                   .tensor = reference_of(c)->values[l->match].name, .alone_db = decibels(&l->alone),
-                                   .accumulated_db = decibels(&l->accumulated), .worst_channel = -1, .worst_channel_db = (double)INFINITY};
+    *info = (oct_layer_comparison){.name = layer.name,
+                                   .op = layer.op,
+                                   .precision = layer.precision,
+                                   .tensor = reference_of(c)->values[l->match].name,
+                                   .alone_db = decibels(&l->alone),
+                                   .accumulated_db = decibels(&l->accumulated),
+                                   .worst_channel = -1,
+                                   .worst_channel_db = (double)INFINITY};
     info->is_u8 = layer.out_dtype == OCT_U8;
     if (info->is_u8 && l->elements > 0) {
         info->saturated = l->saturated / l->elements;

@@ -152,7 +152,8 @@ static oct_status check_bytes(const oct_import *im, oct_op op, int first, int x)
     const oct_value *a = &im->graph->values[first], *b = &im->graph->values[x];
     const bool moves = op == OCT_OP_CONCAT || op == OCT_OP_DEQUANTIZE || oct_operator_of(op)->quant == OCT_QUANT_SAME;
     if (!moves || b->data)
-        return oct_fail(OCT_ERR_UNSUPPORTED, "8-bit integers (\"%s\") are computed with between DequantizeLinear and QuantizeLinear only", b->name);
+        return oct_fail(OCT_ERR_UNSUPPORTED,
+                        "8-bit integers (\"%s\") are computed with between DequantizeLinear and QuantizeLinear only", b->name);
     if (a->dtype != OCT_U8 || a->scale != b->scale || a->zero_point != b->zero_point)
         return oct_fail(OCT_ERR_UNSUPPORTED, "8-bit integers of different scales (\"%s\", \"%s\") are joined", a->name, b->name);
     return OCT_OK;

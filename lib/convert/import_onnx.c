@@ -229,8 +229,8 @@ static void want_constants(oct_import *im)
 
 /* ------------------------------------------------------------------------------------------- constants ---- */
 
-/* A constant of the graph from elements of any integer type, bool (u8) or float. Takes data. int8 and uint8 are quantized numbers, which
- * stay as they are; bool is an integer like any other. */
+/* A constant of the graph from elements of any integer type, bool (u8) or float. Takes data. int8 and uint8 are quantized numbers,
+ * which stay as they are; bool is an integer like any other. */
 static oct_status add_constant(oct_import *im, const char *name, oct_dtype dtype, bool is_bool, const oct_shape *shape, void *data,
                                int *value)
 {
@@ -254,7 +254,8 @@ oct_status oct_import_add_tensor(oct_import *im, const char *name, const oct_onn
     if (tensor->type != OCT_ONNX_FLOAT && tensor->type != OCT_ONNX_INT64 && tensor->type != OCT_ONNX_INT32 &&
         tensor->type != OCT_ONNX_BOOL && tensor->type != OCT_ONNX_DOUBLE && tensor->type != OCT_ONNX_INT8 &&
         tensor->type != OCT_ONNX_UINT8)
-        return oct_fail(OCT_ERR_UNSUPPORTED, "the constant \"%s\" is of type %s; supported are float, int64, int32, int8, uint8, bool", name,
+        return oct_fail(OCT_ERR_UNSUPPORTED,
+                        "the constant \"%s\" is of type %s; supported are float, int64, int32, int8, uint8, bool", name,
                         oct_onnx_type_name(tensor->type));
     OCT_TRY(oct_onnx_tensor_decode(im->file, tensor, im->folder, &dtype, &data));
     if (tensor->external)
@@ -389,9 +390,10 @@ static oct_status check_bytes(const oct_import *im, int i)
     const oct_import_symbol *symbol = &im->symbols[im->node->in[i]];
     if ((im->row->flags & OCT_ROW_BYTES) || (dtype != OCT_U8 && dtype != OCT_S8 && !symbol->is_dynamic))
         return OCT_OK;
-    return oct_fail(OCT_ERR_UNSUPPORTED, "input %d (\"%s\") is of type %s; of 8-bit integers octet takes those that are quantized floats, and "
-                    "computes with them between DequantizeLinear and QuantizeLinear", i, symbol_name(im, im->node->in[i]),
-                    dtype == OCT_S8 || symbol->is_signed ? "int8" : "uint8");
+    return oct_fail(OCT_ERR_UNSUPPORTED,
+                    "input %d (\"%s\") is of type %s; of 8-bit integers octet takes those that are quantized floats, and "
+                    "computes with them between DequantizeLinear and QuantizeLinear",
+                    i, symbol_name(im, im->node->in[i]), dtype == OCT_S8 || symbol->is_signed ? "int8" : "uint8");
 }
 
 /* Operators that move bytes hand their meaning on. */
@@ -422,7 +424,8 @@ static oct_status resolve_inputs(oct_import *im)
             continue;
         OCT_TRY(resolve(im, im->node->in[i], &im->in[i]));
         if (im->symbols[im->node->in[i]].is_double && !(im->row->flags & OCT_ROW_DOUBLE))
-            return oct_fail(OCT_ERR_UNSUPPORTED, "the constant \"%s\" is of type double; supported are float, int64, int32, int8, uint8, bool",
+            return oct_fail(OCT_ERR_UNSUPPORTED,
+                            "the constant \"%s\" is of type double; supported are float, int64, int32, int8, uint8, bool",
                             symbol_name(im, im->node->in[i]));
         OCT_TRY(check_bytes(im, i));
         if (i < 32 && (im->row->constants >> i & 1) && !oct_import_is_constant(im, im->in[i]))

@@ -222,7 +222,8 @@ static oct_status cast_to_bytes(oct_import *im, int input, int64_t to, int *out)
     oct_status status = OCT_OK;
     OCT_TRY(allocate(im, &shape, OCT_S8, &data));
     for (int64_t i = 0; i < oct_shape_elements(&shape) && status == OCT_OK; i++) {
-        const double number = x->dtype == OCT_F32 ? trunc((double)((const float *)x->data)[i]) : (double)((const int64_t *)x->data)[i];
+        const double number =
+            x->dtype == OCT_F32 ? trunc((double)((const float *)x->data)[i]) : (double)((const int64_t *)x->data)[i];
         if (!(number >= lo && number <= lo + 255))
             status = oct_fail(OCT_ERR_FORMAT, "%g cannot become %s", number, oct_onnx_type_name(to));
         else

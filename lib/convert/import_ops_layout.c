@@ -528,7 +528,8 @@ static oct_status lower_depth_to_space(oct_import *im)
     if (!crd && strcmp(mode, "DCR") != 0)
         return oct_fail(OCT_ERR_FORMAT, "mode \"%s\"; supported are DCR and CRD", mode);
     if (x.dims[1] % (b * b) != 0)
-        return oct_fail(OCT_ERR_FORMAT, "%lld channels are no whole number of %lld x %lld blocks", (long long)x.dims[1], (long long)b, (long long)b);
+        return oct_fail(OCT_ERR_FORMAT, "%lld channels are no whole number of %lld x %lld blocks", (long long)x.dims[1],
+                        (long long)b, (long long)b);
     const int64_t c = x.dims[1] / (b * b);
     const oct_shape dcr = {6, {x.dims[0], b, b, c, x.dims[2], x.dims[3]}}, cdr = {6, {x.dims[0], c, b, b, x.dims[2], x.dims[3]}};
     const oct_shape y = {4, {x.dims[0], c, x.dims[2] * b, x.dims[3] * b}};
@@ -543,7 +544,8 @@ static oct_status lower_space_to_depth(oct_import *im)
     int64_t b;
     OCT_TRY(check_blocks(im, &x, &b));
     if (x.dims[2] % b != 0 || x.dims[3] % b != 0)
-        return oct_fail(OCT_ERR_FORMAT, "%lld x %lld is no whole number of blocks of %lld", (long long)x.dims[2], (long long)x.dims[3], (long long)b);
+        return oct_fail(OCT_ERR_FORMAT, "%lld x %lld is no whole number of blocks of %lld", (long long)x.dims[2],
+                        (long long)x.dims[3], (long long)b);
     const oct_shape six = {6, {x.dims[0], x.dims[1], x.dims[2] / b, b, x.dims[3] / b, b}};
     const oct_shape y = {4, {x.dims[0], x.dims[1] * b * b, x.dims[2] / b, x.dims[3] / b}};
     return turn_blocks(im, &six, perm, &y);

@@ -61,7 +61,8 @@ static oct_status lower_layer_norm(oct_import *im)
     if (axis < 0)
         return oct_fail(OCT_ERR_FORMAT, "axis %lld outside rank %d", (long long)number, x.rank);
     if (oct_import_int(im, "stash_type", 1) != 1)
-        return oct_fail(OCT_ERR_UNSUPPORTED, "stash_type %lld is not supported; 1, float, is", (long long)oct_import_int(im, "stash_type", 1));
+        return oct_fail(OCT_ERR_UNSUPPORTED, "stash_type %lld is not supported; 1, float, is",
+                        (long long)oct_import_int(im, "stash_type", 1));
     OCT_TRY(measure(im, im->in[0], (1u << x.rank) - (1u << axis), oct_import_float(im, "epsilon", 1e-5f), &n));
     OCT_TRY(apply(im, &n, im->in[1], oct_import_has(im, 2) ? im->in[2] : OCT_NONE, &y));
     const oct_shape out = oct_import_shape(im, y);
@@ -102,16 +103,17 @@ static oct_status lower_mean_variance_norm(oct_import *im)
 
 /* --------------------------------------------------------------------------------------------------- LRN ---- */
 
-/* y = x / (bias + alpha / size * sum of the squares of `size` neighbouring channels) ^ beta. Sum / size is an average pool over the channels,
- * with zeros beyond both ends that count; the pool takes N x C x 1 x HW for a picture of height C, width 1 and HW channels, so that nothing has
- * to be moved. An even size reaches one channel further up than down. */
+/* y = x / (bias + alpha / size * sum of the squares of `size` neighbouring channels) ^ beta. Sum / size is an average pool over the
+ * channels, with zeros beyond both ends that count; the pool takes N x C x 1 x HW for a picture of height C, width 1 and HW
+ * channels, so that nothing has to be moved. An even size reaches one channel further up than down. */
 static oct_status lower_lrn(oct_import *im)
 {
     const oct_shape x = oct_import_shape(im, im->in[0]);
     const int64_t size = oct_import_int(im, "size", 0);
     int y, number;
     if (x.rank < 2 || size < 1 || size > 65536)
-        return oct_fail(OCT_ERR_FORMAT, "an input of rank %d and size %lld; it needs N x C and further axes and a size of at least 1", x.rank,
+        return oct_fail(OCT_ERR_FORMAT,
+                        "an input of rank %d and size %lld; it needs N x C and further axes and a size of at least 1", x.rank,
                         (long long)size);
     const oct_shape planes = {4, {x.dims[0], x.dims[1], 1, oct_shape_product(&x, 2, x.rank)}};
     const oct_attrs pool = {.pool = {.kernel = {(int32_t)size, 1}, .stride = {1, 1}, .dilation = {1, 1}, .count_include_pad = 1,

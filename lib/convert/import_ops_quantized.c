@@ -1,16 +1,16 @@
-/* import_ops_quantized.c - QuantizeLinear and DequantizeLinear, the QLinear operators of ONNX and of ONNX Runtime, and those that compute
- * with integers and leave the scales to the nodes behind.
+/* import_ops_quantized.c - QuantizeLinear and DequantizeLinear, the QLinear operators of ONNX and of ONNX Runtime, and those that
+ * compute with integers and leave the scales to the nodes behind.
  *
  * A QLinear operator is its float operator between the two others, so that is how it is lowered:
  *
  *     QLinearConv(x, w, B) -> y   =   DequantizeLinear(x), DequantizeLinear(w), B * s_x * s_w -> Conv -> QuantizeLinear -> y
  *
- * ConvInteger and MatMulInteger multiply q - zero_point without a scale: a DequantizeLinear of scale 1. What comes out is held as floats,
- * which are exact up to 2^24; the Cast and the multiplication by the scales that always follow are folded into the layer.
+ * ConvInteger and MatMulInteger multiply q - zero_point without a scale: a DequantizeLinear of scale 1. What comes out is held as
+ * floats, which are exact up to 2^24; the Cast and the multiplication by the scales that always follow are folded into the layer.
  *
- * DynamicQuantizeLinear finds scale s and zero point while the network runs. Its bytes only ever meet integer products whose results are
- * multiplied by s. So it is lowered with s = 1: its output is its input. The weights are marked, and the optimiser makes a layer with a
- * scale found at run time of it again. */
+ * DynamicQuantizeLinear finds scale s and zero point while the network runs. Its bytes only ever meet integer products whose
+ * results are multiplied by s. So it is lowered with s = 1: its output is its input. The weights are marked, and the optimiser
+ * makes a layer with a scale found at run time of it again. */
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +23,8 @@
 static oct_status check_blocks(const oct_import *im)
 {
     const int64_t block = oct_import_int(im, "block_size", 0);
-    return block == 0 ? OCT_OK : oct_fail(OCT_ERR_UNSUPPORTED, "block_size %lld is not supported; 0, no blocks, is", (long long)block);
+    return block == 0 ? OCT_OK
+                      : oct_fail(OCT_ERR_UNSUPPORTED, "block_size %lld is not supported; 0, no blocks, is", (long long)block);
 }
 
 /* The type is the zero point's; without one it is output_dtype, or uint8. *is_signed: int8. */
@@ -75,8 +76,8 @@ static oct_status lower_dequantize(oct_import *im)
 
 /* ------------------------------------------------------------------------------------- QLinear operators ---- */
 
-/* Where the operands of a QLinear operator stand: for each operand of the float operator its tensor, scale and zero point follow one
- * another. */
+/* Where the operands of a QLinear operator stand: for each operand of the float operator its tensor, scale and zero point follow
+ * one another. */
 typedef struct qlinear {
     const char *plain;      /* the float operator */
     int operands, first;    /* how many, and where the first stands; -1 operands: as many as there are */
@@ -86,7 +87,20 @@ typedef struct qlinear {
     int64_t axis[2];        /* of operands 0 and 1, for several scales */
 } qlinear;
 
-enum { Q_CONV, Q_MATMUL, Q_GEMM, Q_ADD, Q_MUL, Q_SIGMOID, Q_LEAKY_RELU, Q_GLOBAL_AVERAGE, Q_AVERAGE, Q_SOFTMAX, Q_REDUCE_MEAN, Q_CONCAT };
+enum {
+    Q_CONV,
+    Q_MATMUL,
+    Q_GEMM,
+    Q_ADD,
+    Q_MUL,
+    Q_SIGMOID,
+    Q_LEAKY_RELU,
+    Q_GLOBAL_AVERAGE,
+    Q_AVERAGE,
+    Q_SOFTMAX,
+    Q_REDUCE_MEAN,
+    Q_CONCAT
+};
 
 static const qlinear qlinears[] = {
     [Q_CONV] = {"Conv", 2, 0, 8, 6, false, {1, 0}},
@@ -112,7 +126,8 @@ static oct_status real_bias(oct_import *im, int i, const oct_import_scale *x, co
     const oct_shape shape = value->shape;
     const int64_t count = oct_shape_elements(&shape), *q = value->data;
     if (value->dtype != OCT_S64 || !q || x->count != 1 || (w->count != 1 && w->count != count))
-        return oct_fail(OCT_ERR_FORMAT, "the bias \"%s\" must be constant integers, one for each scale of the weights", value->name);
+        return oct_fail(OCT_ERR_FORMAT, "the bias \"%s\" must be constant integers, one for each scale of the weights",
+                        value->name);
     float *real = oct_alloc((size_t)count, sizeof *real);
     if (!real)
         return oct_fail_memory((size_t)count * sizeof *real);
@@ -141,16 +156,18 @@ static oct_status lower_plain(oct_import *im, const char *op, const int *in, int
     return status;
 }
 
-/* QGemm's columns of weights are rows where B is transposed. What else the attributes could say and the float operator does not know:
- * channels_last is another layout of the same pools, opset the one whose Softmax is meant. */
+/* QGemm's columns of weights are rows where B is transposed. What else the attributes could say and the float operator does not
+ * know: channels_last is another layout of the same pools, opset the one whose Softmax is meant. */
 static oct_status weight_axis(const oct_import *im, const qlinear *q, int64_t *axis)
 {
     *axis = q->axis[1];
     if (oct_import_int(im, "transB", 0) == 1)
         *axis = 0;
     if ((oct_import_int(im, "opset", im->model.opset) < 13) != (im->model.opset < 13))
-        return oct_fail(OCT_ERR_UNSUPPORTED, "opset %lld in a model of opset %lld", (long long)oct_import_int(im, "opset", 0), (long long)im->model.opset);
-    return oct_import_int(im, "channels_last", 0) == 0 ? OCT_OK : oct_fail(OCT_ERR_UNSUPPORTED, "channels_last 1 is not supported; 0 is");
+        return oct_fail(OCT_ERR_UNSUPPORTED, "opset %lld in a model of opset %lld", (long long)oct_import_int(im, "opset", 0),
+                        (long long)im->model.opset);
+    return oct_import_int(im, "channels_last", 0) == 0 ? OCT_OK
+                                                       : oct_fail(OCT_ERR_UNSUPPORTED, "channels_last 1 is not supported; 0 is");
 }
 
 /* All operands as floats. scales: of the first two. */
@@ -250,7 +267,8 @@ static oct_status lower_dynamic(oct_import *im)
     for (int i = 0; i < im->node->out_count; i++)
         for (int o = 0; o < im->model.output_count; o++)
             if (im->node->out[i] != OCT_NO_SYMBOL && im->model.outputs[o].symbol == im->node->out[i])
-                return oct_fail(OCT_ERR_UNSUPPORTED, "what it finds at run time cannot be an output (\"%s\"); it is supported before integer products",
+                return oct_fail(OCT_ERR_UNSUPPORTED,
+                                "what it finds at run time cannot be an output (\"%s\"); it is supported before integer products",
                                 im->model.symbols[im->node->out[i]]);
     OCT_TRY(oct_import_number(im, ".scale", 1, &scale));
     OCT_TRY(oct_import_constant(im, ".zero", OCT_U8, &scalar, &zero, &point));

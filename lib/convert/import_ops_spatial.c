@@ -175,12 +175,13 @@ static oct_status lower_conv(oct_import *im)
 
 /* ----------------------------------------------------------------------------------------- ConvTranspose ---- */
 
-/* The other way round: each input element adds a window of multiples of itself to the output, `stride` apart. That is a convolution, too:
- * with zeros between the elements, the kernel turned by half a circle, and input and output channels swapped.
+/* The other way round: each input element adds a window of multiples of itself to the output, `stride` apart. That is a
+ * convolution, too: with zeros between the elements, the kernel turned by half a circle, and input and output channels swapped.
  *
  *     x . x . x       out = stride * (in - 1) + 1 + dilation * (kernel - 1) - begin - end + output_padding
  *
- * On each side dilation * (kernel - 1) - pad zeros are needed, so that the first output sees the first element with its last tap. */
+ * On each side dilation * (kernel - 1) - pad zeros are needed, so that the first output sees the first element with its last tap.
+ */
 typedef struct spread {
     window w;
     int64_t before[3], after[3];   /* zeros round the spread elements; negative: less of them */
@@ -198,13 +199,15 @@ static oct_status read_spread(const oct_import *im, const oct_shape *x, const in
     if (shape.given && shape.count != s->w.axes)
         return oct_fail(OCT_ERR_FORMAT, "attribute output_shape has %d entries instead of %d", shape.count, s->w.axes);
     for (int i = 0; i < s->w.axes; i++) {
-        const int64_t reach = s->w.dilation[i] * (s->w.kernel[i] - 1), full = s->w.stride[i] * (x->dims[2 + i] - 1) + 1 + reach + extra[i];
+        const int64_t reach = s->w.dilation[i] * (s->w.kernel[i] - 1),
+                      full = s->w.stride[i] * (x->dims[2 + i] - 1) + 1 + reach + extra[i];
         int64_t begin = s->w.begin[i], end = s->w.end[i];
         if (shape.given || same) {
             const int64_t total = full - (shape.given ? shape.v[i] : x->dims[2 + i] * s->w.stride[i]);
             const bool upper = !strcmp(oct_import_string(im, "auto_pad", "NOTSET"), "SAME_UPPER");
             if (total < -MAX_WINDOW || total > full - 1)
-                return oct_fail(OCT_ERR_UNSUPPORTED, "an output of %lld where %lld elements are made", (long long)(full - total), (long long)full);
+                return oct_fail(OCT_ERR_UNSUPPORTED, "an output of %lld where %lld elements are made", (long long)(full - total),
+                                (long long)full);
             const int64_t half = (total - (total < 0)) / 2;   /* rounded down: what is missing is added at the end */
             begin = upper ? half : total - half;
             end = total - begin;
@@ -244,7 +247,8 @@ static oct_status turn_weights(oct_import *im, int w, int64_t groups, int *out)
 {
     const oct_shape from = oct_import_shape(im, w);
     const bool planar = from.rank == 4;
-    const int64_t inputs = from.dims[0] / groups, outputs = from.dims[1], kh = planar ? from.dims[2] : 1, kw = from.dims[from.rank - 1];
+    const int64_t inputs = from.dims[0] / groups, outputs = from.dims[1], kh = planar ? from.dims[2] : 1,
+                  kw = from.dims[from.rank - 1];
     const oct_shape to = {4, {outputs * groups, kh, kw, inputs}};
     const size_t count = (size_t)oct_shape_elements(&from);
     const float *old;
@@ -256,7 +260,8 @@ static oct_status turn_weights(oct_import *im, int w, int64_t groups, int *out)
     for (int64_t c = 0; c < from.dims[0]; c++)
         for (int64_t o = 0; o < outputs; o++)
             for (int64_t k = 0; k < kh * kw; k++)
-                turned[((c / inputs * outputs + o) * kh * kw + kh * kw - 1 - k) * inputs + c % inputs] = old[(c * outputs + o) * kh * kw + k];
+                turned[((c / inputs * outputs + o) * kh * kw + kh * kw - 1 - k) * inputs + c % inputs] =
+                    old[(c * outputs + o) * kh * kw + k];
     const oct_status status = oct_import_constant(im, ".weight", OCT_F32, &to, turned, out);
     oct_free(turned);
     return status;
@@ -269,10 +274,12 @@ static oct_status lower_conv_transpose(oct_import *im)
     spread s;
     int in[3] = {OCT_NONE, OCT_NONE, oct_import_has(im, 2) ? im->in[2] : OCT_NONE}, y;
     if (x.rank < 3 || x.rank > 4 || w.rank != x.rank)
-        return oct_fail(OCT_ERR_UNSUPPORTED, "an input of rank %d and weights of rank %d; supported are one and two spatial axes", x.rank, w.rank);
-    if (groups < 1 || w.dims[0] != x.dims[1] || w.dims[0] % groups != 0 || oct_shape_elements(&w) == 0 || oct_shape_elements(&x) == 0)
-        return oct_fail(OCT_ERR_FORMAT, "%lld input channels and weights for %lld do not fit with %lld groups", (long long)x.dims[1],
-                        (long long)w.dims[0], (long long)groups);
+        return oct_fail(OCT_ERR_UNSUPPORTED, "an input of rank %d and weights of rank %d; supported are one and two spatial axes",
+                        x.rank, w.rank);
+    if (groups < 1 || w.dims[0] != x.dims[1] || w.dims[0] % groups != 0 || oct_shape_elements(&w) == 0 ||
+        oct_shape_elements(&x) == 0)
+        return oct_fail(OCT_ERR_FORMAT, "%lld input channels and weights for %lld do not fit with %lld groups",
+                        (long long)x.dims[1], (long long)w.dims[0], (long long)groups);
     OCT_TRY(read_spread(im, &x, w.dims + 2, &s));
     oct_attrs attrs = {.conv = {.groups = (int32_t)groups, .kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}}};
     for (int i = 0; i < s.w.axes; i++) {
@@ -364,8 +371,8 @@ static oct_status lower_global_pool(oct_import *im)
 
 /* ------------------------------------------------------------------------------------- Resize, Upsample ---- */
 
-/* Row variants: what came before opset 11. Places were those of "asymmetric", and nearest meant a place rounded towards the picture's
- * beginning where it grows, away from it where it shrinks (so ONNX Runtime computes it; the text left it open). */
+/* Row variants: what came before opset 11. Places were those of "asymmetric", and nearest meant a place rounded towards the
+ * picture's beginning where it grows, away from it where it shrinks (so ONNX Runtime computes it; the text left it open). */
 enum { RESIZE_FULL, RESIZE_OLD, RESIZE_OLD_ATTRIBUTE };
 
 /* What becomes of every axis. */
@@ -385,7 +392,8 @@ static void list_names(const char *const *names, char *text, size_t size)
 }
 
 /* The number of a name in a list ended by NULL; ONNX has them all in strings. */
-static oct_status pick_name(const oct_import *im, const char *attribute, const char *missing, const char *const *names, int32_t *number)
+static oct_status pick_name(const oct_import *im, const char *attribute, const char *missing, const char *const *names,
+                            int32_t *number)
 {
     const char *name = oct_import_string(im, attribute, missing);
     for (*number = 0; names[*number]; ++*number)
@@ -396,13 +404,14 @@ static oct_status pick_name(const oct_import *im, const char *attribute, const c
     return oct_fail(OCT_ERR_UNSUPPORTED, "%s \"%s\"; supported are %s", attribute, name, known);
 }
 
-/* floor(in * scale), in float as other programs compute it: 3 * 2.3333333 is 7. A scale that leads to a whole number is taken for the exact
- * quotient that was rounded to it, or place 2 of a third would lie at 2.9999998 instead of 3. */
+/* floor(in * scale), in float as other programs compute it: 3 * 2.3333333 is 7. A scale that leads to a whole number is taken for
+ * the exact quotient that was rounded to it, or place 2 of a third would lie at 2.9999998 instead of 3. */
 static oct_status set_scale(resizing *r, int axis, float scale)
 {
     const float length = (float)r->in[axis] * scale;
     if (!(scale > 0 && length >= 1 && length < (float)INT32_MAX))
-        return oct_fail(OCT_ERR_UNSUPPORTED, "%lld elements of axis %d cannot be scaled by %g", (long long)r->in[axis], axis, (double)scale);
+        return oct_fail(OCT_ERR_UNSUPPORTED, "%lld elements of axis %d cannot be scaled by %g", (long long)r->in[axis], axis,
+                        (double)scale);
     r->size[axis] = (int64_t)length;
     r->scale[axis] = (float)r->size[axis] == length ? 0 : scale;
     return OCT_OK;
@@ -587,7 +596,8 @@ static oct_status lower_resize(oct_import *im)
 }
 
 #define WINDOW "auto_pad:s kernel_shape:I pads:I strides:I"
-#define INTERPOLATION "coordinate_transformation_mode:s cubic_coeff_a:f exclude_outside:i extrapolation_value:f mode:s nearest_mode:s"
+#define INTERPOLATION                                                                                                              \
+    "coordinate_transformation_mode:s cubic_coeff_a:f exclude_outside:i extrapolation_value:f mode:s nearest_mode:s"
 
 static const oct_import_row rows[] = {
     /* operator, since; inputs min, max; outputs; constants, preferred (bits); attributes; handler, variant, flags */
@@ -606,8 +616,8 @@ static const oct_import_row rows[] = {
     /* Opset 9 made scales an input; Resize replaces Upsample from 10 on. */
     {"Upsample", 7, 1, 1, 1, 0, 0, "mode:s scales:F", lower_resize, RESIZE_OLD_ATTRIBUTE, 0},
     {"Upsample", 9, 2, 2, 1, 2, 0, "mode:s", lower_resize, RESIZE_OLD, 0},
-    /* Opset 11 added sizes and the attributes, 13 let roi and scales be left out (which files of opset 11 do as well), 18 added the last
-     * three attributes, 19 half_pixel_symmetric. roi is never looked at. */
+    /* Opset 11 added sizes and the attributes, 13 let roi and scales be left out (which files of opset 11 do as well), 18 added the
+     * last three attributes, 19 half_pixel_symmetric. roi is never looked at. */
     {"Resize", 10, 2, 2, 1, 2, 0, "mode:s", lower_resize, RESIZE_OLD, 0},
     {"Resize", 11, 1, 4, 1, 12, 2, INTERPOLATION, lower_resize, RESIZE_FULL, 0},
     {"Resize", 18, 1, 4, 1, 12, 2, INTERPOLATION " antialias:i axes:I keep_aspect_ratio_policy:s", lower_resize, RESIZE_FULL, 0},

@@ -36,11 +36,12 @@ oct_status oct_import_scale_in(const oct_import *im, int scale, int zero, oct_im
     OCT_TRY(oct_import_floats_in(im, scale, &s->scale));
     s->count = oct_shape_elements(&value->shape);
     if (value->shape.rank > 1 && s->count != 1)
-        return oct_fail(OCT_ERR_UNSUPPORTED, "\"%s\" has scales for blocks; supported are one scale, or one for each index of an axis", value->name);
+        return oct_fail(OCT_ERR_UNSUPPORTED,
+                        "\"%s\" has scales for blocks; supported are one scale, or one for each index of an axis", value->name);
     for (int64_t c = 0; c < s->count; c++)
         if (!(s->scale[c] >= FLT_MIN && s->scale[c] <= FLT_MAX / 256))
-            return oct_fail(OCT_ERR_UNSUPPORTED, "the scale \"%s\" has the element %g; supported are positive, normal numbers", value->name,
-                            (double)s->scale[c]);
+            return oct_fail(OCT_ERR_UNSUPPORTED, "the scale \"%s\" has the element %g; supported are positive, normal numbers",
+                            value->name, (double)s->scale[c]);
     if (zero < 0 || !oct_import_has(im, zero))
         return s->count > 0 ? OCT_OK : oct_fail(OCT_ERR_FORMAT, "the scale \"%s\" is empty", value->name);
     const oct_value *z = &im->graph->values[im->in[zero]];
@@ -63,7 +64,8 @@ static oct_status check_axis(const oct_import_scale *s, const oct_shape *x, int6
     if (*axis < 0)
         return oct_fail(OCT_ERR_FORMAT, "axis %lld outside rank %d", (long long)number, x->rank);
     if (x->dims[*axis] != count)
-        return oct_fail(OCT_ERR_FORMAT, "%lld scales for the %lld indices of axis %d", (long long)count, (long long)x->dims[*axis], *axis);
+        return oct_fail(OCT_ERR_FORMAT, "%lld scales for the %lld indices of axis %d", (long long)count, (long long)x->dims[*axis],
+                        *axis);
     return OCT_OK;
 }
 
@@ -144,8 +146,8 @@ static oct_status settle_weights(oct_import *im, const oct_import_grid *grid)
     return OCT_OK;
 }
 
-/* A constant that is added to bytes, or joined to them, becomes bytes again: q = w / scale + z with the least z that makes all q >= 0.
- * The file's own bytes were such numbers, so all fit. */
+/* A constant that is added to bytes, or joined to them, becomes bytes again: q = w / scale + z with the least z that makes all q >=
+ * 0. The file's own bytes were such numbers, so all fit. */
 static oct_status add_bytes(oct_import *im, const oct_import_grid *grid, int *out)
 {
     const oct_value *value = &im->graph->values[grid->value];
@@ -278,7 +280,8 @@ static oct_status constant_to_real(oct_import *im, const char *suffix, int x, co
 }
 
 /* y = x * factor + offset for each index of the axis; nothing where all factors are 1 or all offsets 0. */
-static oct_status apply_affine(oct_import *im, const char *suffix, const oct_shape *vector, const float *factor, const float *offset, int *y)
+static oct_status apply_affine(oct_import *im, const char *suffix, const oct_shape *vector, const float *factor,
+                               const float *offset, int *y)
 {
     const int64_t count = oct_shape_elements(vector);
     bool scales = false, shifts = false;
@@ -307,9 +310,10 @@ static oct_shape vector_shape(const oct_shape *x, int axis, const oct_import_sca
     return shape;
 }
 
-/* The bytes are known to stand for v = a * (q - b), and somebody takes them for s * (q - z), which is v * s / a + s * (b - z). Files do
- * so where a scale is per axis, and where they compute with the bytes themselves. */
-static oct_status take_for(oct_import *im, const char *suffix, int bytes, const oct_import_scale *s, int axis, int32_t shift, int *y)
+/* The bytes are known to stand for v = a * (q - b), and somebody takes them for s * (q - z), which is v * s / a + s * (b - z).
+ * Files do so where a scale is per axis, and where they compute with the bytes themselves. */
+static oct_status take_for(oct_import *im, const char *suffix, int bytes, const oct_import_scale *s, int axis, int32_t shift,
+                           int *y)
 {
     const oct_shape shape = oct_import_shape(im, bytes), vector = vector_shape(&shape, axis, s);
     const size_t count = (size_t)oct_shape_elements(&vector);
@@ -354,7 +358,8 @@ oct_status oct_import_dequantize(oct_import *im, const char *suffix, int i, cons
 /* ---------------------------------------------------------------------------------------------- quantize ---- */
 
 /* A constant: saturate(rne(x / s) + z), as ONNX has it. */
-static oct_status constant_to_bytes(oct_import *im, const char *suffix, int x, const oct_import_scale *s, int axis, bool is_signed, int *out)
+static oct_status constant_to_bytes(oct_import *im, const char *suffix, int x, const oct_import_scale *s, int axis, bool is_signed,
+                                    int *out)
 {
     const oct_shape shape = oct_import_shape(im, x);
     const float *real = im->graph->values[x].data;
@@ -374,20 +379,22 @@ static oct_status constant_to_bytes(oct_import *im, const char *suffix, int x, c
     return status;
 }
 
-/* Activations have one scale. Several are taken out by a division before: the bytes then have scale 1, and the DequantizeLinear behind
- * multiplies. With several zero points that would not round the same. */
+/* Activations have one scale. Several are taken out by a division before: the bytes then have scale 1, and the DequantizeLinear
+ * behind multiplies. With several zero points that would not round the same. */
 static oct_status divide(oct_import *im, const oct_import_scale *s, const oct_shape *shape, int axis, int *x)
 {
     const oct_shape vector = vector_shape(shape, axis, s);
     int scales;
     for (int64_t c = 1; c < s->zero_count; c++)
         if (zero_at(s, c) != zero_at(s, 0))
-            return oct_fail(OCT_ERR_UNSUPPORTED, "variable numbers with a zero point for each index of axis %d; supported is one zero point", axis);
+            return oct_fail(OCT_ERR_UNSUPPORTED,
+                            "variable numbers with a zero point for each index of axis %d; supported is one zero point", axis);
     OCT_TRY(oct_import_constant(im, ".scale", OCT_F32, &vector, s->scale, &scales));
     return oct_import_binary(im, ".scaled", OCT_BINARY_DIV, *x, scales, x);
 }
 
-oct_status oct_import_quantize(oct_import *im, const char *suffix, int x, const oct_import_scale *s, int64_t axis, bool is_signed, int *out)
+oct_status oct_import_quantize(oct_import *im, const char *suffix, int x, const oct_import_scale *s, int64_t axis, bool is_signed,
+                               int *out)
 {
     const oct_shape shape = oct_import_shape(im, x);
     int at;

@@ -25,10 +25,12 @@ typedef struct oct_import_scale {
 /* Inputs `scale` and `zero` of the node at hand, which must be constants; a zero point may be left out. */
 oct_status oct_import_scale_in(const oct_import *im, int scale, int zero, oct_import_scale *s);
 
-/* Input i of the node at hand as floats. `axis` is the one that a scale of several numbers belongs to; negative ones count from the end. */
+/* Input i of the node at hand as floats. `axis` is the one that a scale of several numbers belongs to; negative ones count from the
+ * end. */
 oct_status oct_import_dequantize(oct_import *im, const char *suffix, int i, const oct_import_scale *s, int64_t axis, int *out);
 /* x, floats, as bytes; int8 if is_signed. Whoever names them must tell their symbol. */
-oct_status oct_import_quantize(oct_import *im, const char *suffix, int x, const oct_import_scale *s, int64_t axis, bool is_signed, int *out);
+oct_status oct_import_quantize(oct_import *im, const char *suffix, int x, const oct_import_scale *s, int64_t axis, bool is_signed,
+                               int *out);
 
 /* A graph input of type uint8: it gets the scale of the first DequantizeLinear (or the like) that reads it. */
 oct_status oct_import_free_input(oct_import *im, int value);

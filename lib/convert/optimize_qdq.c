@@ -9,10 +9,11 @@
  *   merge-quantize    dequantize - quantize  becomes nothing, or one change of scale
  *   int8-nodes        what stands between the two computes with bytes
  *
- * The first two hold exactly: moved, picked or repeated elements are the same before and after rounding, and rounding keeps the order
- * that a maximum looks at. int8-nodes computes what the file says with one rounding less: the exact integer sum is rounded once to the
- * output's bytes, where floats would have been rounded on the way. Layers whose file finds scales at run time do so here. Nothing is approximated: weights must lie on their grid (the file's
- * own integers), in -127..127 or be split into two that do, and every sum must provably fit 32 bits. Otherwise the node stays float, between its conversions.
+ * The first two hold exactly: moved, picked or repeated elements are the same before and after rounding, and rounding keeps the
+ * order that a maximum looks at. int8-nodes computes what the file says with one rounding less: the exact integer sum is rounded
+ * once to the output's bytes, where floats would have been rounded on the way. Layers whose file finds scales at run time do so
+ * here. Nothing is approximated: weights must lie on their grid (the file's own integers), in -127..127 or be split into two that
+ * do, and every sum must provably fit 32 bits. Otherwise the node stays float, between its conversions.
  */
 #include <float.h>
 #include <math.h>
@@ -120,8 +121,8 @@ oct_status oct_pass_hoist_quantize(oct_graph *graph, int *changes)
         if (graph->nodes[n].op != OCT_OP_QUANTIZE || oct_value_is_dynamic(&graph->values[graph->nodes[n].out[0]]))
             continue;
         const int v = graph->nodes[n].in[0], move = graph->values[v].producer;
-        if (move < 0 || graph->values[v].dtype != OCT_F32 || oct_graph_single_user(graph, v) != n || graph->nodes[move].op == OCT_OP_CONCAT ||
-            !moves(graph, &graph->nodes[move]))
+        if (move < 0 || graph->values[v].dtype != OCT_F32 || oct_graph_single_user(graph, v) != n ||
+            graph->nodes[move].op == OCT_OP_CONCAT || !moves(graph, &graph->nodes[move]))
             continue;
         OCT_TRY(hoist(graph, n, move, &done));
         *changes += done;
@@ -166,8 +167,8 @@ typedef struct layer {
     int32_t *bias;             /* NULL where there is none */
 } layer;
 
-/* Weights beyond -127..127 (a -128; uint8 with a zero point far from 128) are split into two that add up to them, and the input is given
- * twice. The second halves are mostly zeros. It doubles the products, and is exact.
+/* Weights beyond -127..127 (a -128; uint8 with a zero point far from 128) are split into two that add up to them, and the input is
+ * given twice. The second halves are mostly zeros. It doubles the products, and is exact.
  *
  *     tap 0: q0 q1 .. | tap 1: ..      becomes      tap 0: a0 a1 .. b0 b1 .. | tap 1: ..       q = a + b, x: x0 x1 .. x0 x1 ..
  *
@@ -203,8 +204,8 @@ static bool recover_weights(const layer *l, int64_t c, double tolerance, int64_t
     return true;
 }
 
-/* Whether channel c's sums, and their multiples in the units of the output, provably stay in 32 bits (prepack.c asks the same). A bias of
- * its own scale is a number like any other: it is brought to the sum's units here. */
+/* Whether channel c's sums, and their multiples in the units of the output, provably stay in 32 bits (prepack.c asks the same). A
+ * bias of its own scale is a number like any other: it is brought to the sum's units here. */
 static bool fits(const layer *l, int64_t c, int64_t sum)
 {
     const double unit = l->x_scale * (double)l->scale[c];
@@ -217,9 +218,9 @@ static bool fits(const layer *l, int64_t c, int64_t sum)
     return l->y_scale == 0 || reach * unit / l->y_scale < (l->residual ? 0x1p30 : 0x1p31) * 0.999;
 }
 
-/* Channels that hardly carry weight have a scale so small that their bias takes all of 32 bits, and leaves no room for the sum. Then the
- * scale is doubled as often as it takes. Their weights are rounded to half a unit at most, which all of them together (|x| <= 255) must
- * not let the output see: less than 1/32 of its step. */
+/* Channels that hardly carry weight have a scale so small that their bias takes all of 32 bits, and leaves no room for the sum.
+ * Then the scale is doubled as often as it takes. Their weights are rounded to half a unit at most, which all of them together (|x|
+ * <= 255) must not let the output see: less than 1/32 of its step. */
 #define VISIBLE (1.0 / 32)
 
 static bool widen(const layer *l, int64_t c)
@@ -293,7 +294,8 @@ static void take_output(oct_graph *graph, int n, int quantize)
     oct_graph_kill_node(graph, quantize);
 }
 
-/* Whether conv or dense n can write the bytes of the QUANTIZE behind it: a residual must be bytes too, and an activation a clamp. */
+/* Whether conv or dense n can write the bytes of the QUANTIZE behind it: a residual must be bytes too, and an activation a clamp.
+ */
 static int quantize_of_layer(const oct_graph *graph, int n, bool int8)
 {
     const oct_node *node = &graph->nodes[n];
@@ -357,8 +359,8 @@ static oct_status make_int8_layer(oct_graph *graph, int n, bool split, bool *don
     return OCT_OK;
 }
 
-/* Reads f32 through a QUANTIZE whose scale is found in every run. Its bias stays f32, its output too. Layers that read the same value get a
- * QUANTIZE each, until merge-equal. */
+/* Reads f32 through a QUANTIZE whose scale is found in every run. Its bias stays f32, its output too. Layers that read the same
+ * value get a QUANTIZE each, until merge-equal. */
 static oct_status make_dynamic_layer(oct_graph *graph, int n, bool *done)
 {
     const int x = graph->nodes[n].in[OCT_IN_X];
@@ -426,7 +428,8 @@ static double terms_of(const oct_graph *graph, const oct_node *node)
 {
     if (node->op == OCT_OP_AVERAGE_POOL)
         return (double)node->attrs.pool.kernel[0] * node->attrs.pool.kernel[1];
-    return (double)oct_shape_elements(&graph->values[node->in[0]].shape) / (double)oct_shape_elements(&graph->values[node->out[0]].shape);
+    return (double)oct_shape_elements(&graph->values[node->in[0]].shape) /
+           (double)oct_shape_elements(&graph->values[node->out[0]].shape);
 }
 
 #define MAX_TERMS 0x1p23
@@ -450,8 +453,8 @@ static bool arithmetic_fits(const oct_graph *graph, const oct_node *node, double
     }
 }
 
-/* Whether a node between DEQUANTIZE and QUANTIZE has a kernel for bytes that computes the same. Functions are tables. Linear resizing
- * keeps its scale. */
+/* Whether a node between DEQUANTIZE and QUANTIZE has a kernel for bytes that computes the same. Functions are tables. Linear
+ * resizing keeps its scale. */
 static bool computes_bytes(const oct_graph *graph, const oct_node *node, int out)
 {
     const oct_quant_rule rule = oct_operator_of(node->op)->quant;

@@ -216,8 +216,8 @@ static bool raise_floors(const oct_quant_plan *plan, shared_range *ranges)
 
 /* -------------------------------------------------------------------------------------------------- sums ---- */
 
-/* A sum of bytes is exact, and fast, if both inputs' scales are whole multiples of one 2^-shift-th of the output's, together at most this
- * many (kernels/add_grid.h). */
+/* A sum of bytes is exact, and fast, if both inputs' scales are whole multiples of one 2^-shift-th of the output's, together at
+ * most this many (kernels/add_grid.h). */
 enum { SUM_PARTS = 16447, SUM_SHIFT_MIN = 8, SUM_SHIFT_MAX = 22 };
 
 /* The least multiples that are no smaller than the scales themselves; false if no shift has room for them. */
@@ -237,12 +237,12 @@ static bool parts_of_sum(double a, double b, double out, double *part_a, double 
 static bool is_variable_sum(const oct_quant_plan *plan, int n)
 {
     const oct_node *node = &plan->graph->nodes[n];
-    return node->op == OCT_OP_BINARY && node->attrs.binary.fn == OCT_BINARY_ADD && oct_plan_reads_bytes(plan, n) && plan->bytes[node->out[0]] &&
-           !plan->graph->values[node->in[0]].data && !plan->graph->values[node->in[1]].data;
+    return node->op == OCT_OP_BINARY && node->attrs.binary.fn == OCT_BINARY_ADD && oct_plan_reads_bytes(plan, n) &&
+           plan->bytes[node->out[0]] && !plan->graph->values[node->in[0]].data && !plan->graph->values[node->in[1]].data;
 }
 
-/* Widens the scales of what is added, by 1/8000 at most, which costs no accuracy to speak of. From the last sum to the first: an output may
- * be an input of a later one, and then is settled already. An input that takes part in two sums suits only one. */
+/* Widens the scales of what is added, by 1/8000 at most, which costs no accuracy to speak of. From the last sum to the first: an
+ * output may be an input of a later one, and then is settled already. An input that takes part in two sums suits only one. */
 static oct_status fit_sums(oct_quant_plan *plan, shared_range *ranges)
 {
     bool *settled = oct_alloc((size_t)plan->values, sizeof *settled);
@@ -255,7 +255,8 @@ static oct_status fit_sums(oct_quant_plan *plan, shared_range *ranges)
         const int a = leader_of(ranges, node->in[0]), b = leader_of(ranges, node->in[1]), out = leader_of(ranges, node->out[0]);
         double part_a, part_b;
         if (settled[a] || settled[b] || a == out || b == out ||
-            !parts_of_sum((double)plan->scale[a].scale, (double)plan->scale[b].scale, (double)plan->scale[out].scale, &part_a, &part_b))
+            !parts_of_sum((double)plan->scale[a].scale, (double)plan->scale[b].scale, (double)plan->scale[out].scale, &part_a,
+                          &part_b))
             continue;
         ranges[a].floor = part_a;
         ranges[b].floor = part_b;
