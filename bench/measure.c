@@ -248,6 +248,14 @@ static int count_outliers(const double *sorted, size_t count)
     return outliers;
 }
 
+/* What rounds of one process cannot see: the next process has its memory elsewhere and finds another clock. Two independent errors add by
+ * their squares. */
+static stats_interval widen(stats_interval i, double share)
+{
+    const double repeat = share * i.median, below = i.median - i.lo, above = i.hi - i.median;
+    return (stats_interval){i.median, i.median - sqrt(below * below + repeat * repeat), i.median + sqrt(above * above + repeat * repeat)};
+}
+
 /* Quantiles of all samples, and the rounds' figures for ratios. */
 static bool summarize(const state *s, int item, measure_info *info, measure_result *result)
 {
@@ -266,7 +274,7 @@ static bool summarize(const state *s, int item, measure_info *info, measure_resu
     result->median = stats_quantile(all, total, 0.5);
     result->p5 = stats_quantile(all, total, 0.05);
     result->p95 = stats_quantile(all, total, 0.95);
-    const stats_interval interval = stats_bootstrap_series(result->rounds, rounds);
+    const stats_interval interval = widen(stats_bootstrap_series(result->rounds, rounds), MEASURE_REPEAT_TIME);
     result->lo = interval.lo;
     result->hi = interval.hi;
     info->outliers += count_outliers(all, total);
@@ -357,7 +365,7 @@ stats_interval measure_speedup(const measure_result *a, const measure_result *b,
     double ratios[MAX_ROUNDS];
     for (int r = 0; r < info->rounds; r++)
         ratios[r] = a->rounds[r] / b->rounds[r];
-    return stats_bootstrap_series(ratios, (size_t)info->rounds);
+    return widen(stats_bootstrap_series(ratios, (size_t)info->rounds), MEASURE_REPEAT_RATIO);
 }
 
 static double larger(double a, double b) { return a > b ? a : b; }

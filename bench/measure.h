@@ -17,6 +17,11 @@
 
 #define MEASURE_MIN_ROUNDS 5
 
+/* By how much the same measurement differs between two processes though the rounds within each agree better: part of every interval.
+ * Ratios of the same rounds are steadier than times, which follow the clock. */
+#define MEASURE_REPEAT_RATIO 0.01
+#define MEASURE_REPEAT_TIME  0.02
+
 typedef struct measure_item {
     void (*run)(void *arg);
     void *arg;
