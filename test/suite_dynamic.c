@@ -149,7 +149,7 @@ static void layers_equal_the_oracle(void)
     static const layer layers[] = {
         {7, 9, 20, 70, 1, 1, 0, 1, false, -1, 1},     /* a matrix */
         {7, 9, 20, 70, 1, 1, 0, 1, true, 0, 6},
-        {1, 1, 130, 90, 1, 1, 0, 1, false, -3, 1},    /* one row */
+        {1, 1, 430, 90, 1, 1, 0, 1, false, -3, 1},    /* one row */
         {11, 8, 16, 33, 3, 1, 1, 1, true, -2, 5},     /* padding holds the zero point */
         {12, 13, 17, 40, 3, 2, 1, 1, false, 1, 2},    /* a range that does not reach 0 by itself */
         {14, 15, 3, 64, 3, 2, 1, 1, true, -1, 1},     /* few channels: strips */
@@ -221,6 +221,7 @@ static void the_rule(void)
     net_output(g, net_conv(g, x, 10, 1, 1, 0, 1));
     net_output(g, net_conv(g, x, 6, 1, 1, 0, 1));
     net_output(g, net_conv(g, net_relu(g, x), 12, 1, 1, 0, 1));
+    net_output(g, net_dense(g, net_reduce(g, OCT_REDUCE_MEAN, x, 6, false), 100));   /* 3,200 products: not worth a node */
     CHECK_OK(oct_graph_status(g));
     oct_graph *q = dynamic(g);
     CHECK(net_count(q, OCT_OP_QUANTIZE) == 1);
