@@ -1,8 +1,8 @@
 /* bench_compare.c - `octet-bench compare OLD.json NEW.json`: what has become slower, beyond chance?
  *
- * Both runs give each time with a 95 % interval. The ratio new / old then lies between new's low / old's high and new's high / old's low:
- * a cautious interval, since both ends would have to be wrong together. Something counts as slower by more than P percent only if that whole
- * interval does.
+ * Both runs give each time with a 95 % interval. The ratio new / old then lies between new's low / old's high and new's high /
+ * old's low: a cautious interval, since both ends would have to be wrong together. Something counts as slower by more than P
+ * percent only if that whole interval does.
  */
 #include <string.h>
 
@@ -44,7 +44,8 @@ static void read_interval(const json_value *entry, const char *unit, stats_inter
     }
 }
 
-static void add_change(comparison_run *c, const char *name, const json_value *before, const json_value *after, const char *unit, double limit)
+static void add_change(comparison_run *c, const char *name, const json_value *before, const json_value *after, const char *unit,
+                       double limit)
 {
     stats_interval old, new;
     read_interval(before, unit, &old);
@@ -79,7 +80,8 @@ static const json_value *find_twin(const json_value *array, const json_value *en
 }
 
 /* One of the arrays "models" and "kernels". */
-static void compare_array(comparison_run *c, const run_file runs[2], const char *name, const char *const *keys, const char *unit, double limit)
+static void compare_array(comparison_run *c, const run_file runs[2], const char *name, const char *const *keys, const char *unit,
+                          double limit)
 {
     const json_value *before = json_get(runs[0].root, name), *after = json_get(runs[1].root, name);
     for (const json_value *entry = json_first(before); entry; entry = entry->next) {
@@ -103,8 +105,9 @@ static void compare_array(comparison_run *c, const run_file runs[2], const char 
 
 static void print(const comparison_run *c, const run_file runs[2], double limit, FILE *to)
 {
-    static const table_column columns[] = {{"what", TABLE_SHRINK}, {"old", TABLE_RIGHT}, {"new", TABLE_RIGHT}, {"", TABLE_LEFT},
-                                           {"new/old", TABLE_RIGHT}, {"at least .. at most", TABLE_RIGHT}, {"", TABLE_LEFT}};
+    static const table_column columns[] = {{"what", TABLE_SHRINK}, {"old", TABLE_RIGHT},     {"new", TABLE_RIGHT},
+                                           {"", TABLE_LEFT},       {"new/old", TABLE_RIGHT}, {"at least .. at most", TABLE_RIGHT},
+                                           {"", TABLE_LEFT}};
     table *t = table_create(columns, 7);
     for (int i = 0; i < c->count; i++) {
         const change *ch = &c->changes[i];
@@ -118,17 +121,20 @@ static void print(const comparison_run *c, const run_file runs[2], double limit,
         table_paint(t, ch->ratio.lo > 1 ? TABLE_BAD : ch->ratio.hi < 1 ? TABLE_GOOD : TABLE_PLAIN);
     }
     for (int i = 0; i < 2; i++) {
-        fprintf(to, "%s: %s, octet %s, %s, %s\n", i ? "new" : "old", runs[i].path, json_text_of(runs[i].root, "octet", "?"), run_file_cpu(&runs[i]),
-                json_text_of(runs[i].root, "date", "no date"));
+        fprintf(to, "%s: %s, octet %s, %s, %s\n", i ? "new" : "old", runs[i].path, json_text_of(runs[i].root, "octet", "?"),
+                run_file_cpu(&runs[i]), json_text_of(runs[i].root, "date", "no date"));
         if (*run_file_trouble(&runs[i]))
-            fprintf(to, "%s     NOT QUIET: %s%s\n", table_color(to, TABLE_WARN), run_file_trouble(&runs[i]), table_color(to, TABLE_PLAIN));
+            fprintf(to, "%s     NOT QUIET: %s%s\n", table_color(to, TABLE_WARN), run_file_trouble(&runs[i]),
+                    table_color(to, TABLE_PLAIN));
     }
     if (strcmp(run_file_cpu(&runs[0]), run_file_cpu(&runs[1])) != 0)
-        fprintf(to, "%sThe machines differ: this says nothing about the program.%s\n", table_color(to, TABLE_WARN), table_color(to, TABLE_PLAIN));
+        fprintf(to, "%sThe machines differ: this says nothing about the program.%s\n", table_color(to, TABLE_WARN),
+                table_color(to, TABLE_PLAIN));
     fprintf(to, "\n");
     table_print(t, to);
     table_free(t);
-    fprintf(to, "\n%d compared: %d faster, %d slower, %d of them by more than %g %%", c->count, c->faster, c->slower, c->beyond, 100 * limit);
+    fprintf(to, "\n%d compared: %d faster, %d slower, %d of them by more than %g %%", c->count, c->faster, c->slower, c->beyond,
+            100 * limit);
     if (c->only_before || c->only_after)
         fprintf(to, "; %d only in the old run, %d only in the new one", c->only_before, c->only_after);
     fprintf(to, "\n");
@@ -167,8 +173,8 @@ static int compare_runs(const run_file runs[2], double limit, const bench_output
     compare_array(&c, runs, "models", model_keys, "ms", limit);
     compare_array(&c, runs, "kernels", kernel_keys, "us", limit);
     if (c.count == 0) {
-        fail_with(why, "%s and %s have nothing in common (\"models\" or \"kernels\" on the same ISA with the same threads)", runs[0].path,
-                  runs[1].path);
+        fail_with(why, "%s and %s have nothing in common (\"models\" or \"kernels\" on the same ISA with the same threads)",
+                  runs[0].path, runs[1].path);
         return BENCH_USAGE;
     }
     if (bench_output_text(output))
@@ -186,9 +192,10 @@ int bench_compare(int argc, char **argv)
     bench_output output = {0};
     arg_option outputs[BENCH_OUTPUT_ROWS];
     bench_output_rows(&output, outputs);
-    const arg_option options[] = {{"--fail-above", .kind = ARG_REAL, .to = &percent, .value = "PERCENT",
-                                   .help = "exit with 1 if something is slower by more than that, and its whole\ninterval says so (default 5)"},
-                                  {0}};
+    const arg_option options[] = {
+        {"--fail-above", .kind = ARG_REAL, .to = &percent, .value = "PERCENT",
+         .help = "exit with 1 if something is slower by more than that, and its whole\ninterval says so (default 5)"},
+        {0}};
     const arg_spec spec = {.command = "octet-bench compare",
                            .usage = "OLD.json NEW.json [--fail-above PERCENT] [--json FILE] [--csv FILE]",
                            .about = "Holds two runs of `models` or `kernels` against each other. Exit: 0 nothing is slower\n"

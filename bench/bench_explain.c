@@ -79,7 +79,9 @@ static int open_and_run(char *const *words, int count, bench_lists *lists, const
         if (find_int8(&set, (int)o->threads))
             code = run(&set, o, &why) ? BENCH_OK : BENCH_FAILED;
         else
-            fail_with(&why, "%s: there is no float model and int8 twin (possible: a network of the zoo, a float .oct file, or FLOAT.oct INT8.oct)",
+            fail_with(&why,
+                      "%s: there is no float model and int8 twin (possible: a network of the zoo, a float .oct file, or FLOAT.oct "
+                      "INT8.oct)",
                       words[count - 1]);
     }
     if (code != BENCH_OK)
@@ -115,8 +117,10 @@ int bench_explain(int argc, char **argv)
     const arg_option options[] = {
         {"--scheme", .kind = ARG_TEXT, .to = &o.scheme, .value = "S", .help = "int8-static (default), int8-dynamic"},
         {"--isa", .kind = ARG_TEXT, .to = &o.isa, .value = "NAME", .help = "instruction set (default: the best)"},
-        {"--threads", .kind = ARG_INTEGER, .to = &o.threads, .value = "N", .help = "threads (default 1)", .min = 1, .max = OCT_MAX_THREADS},
-        {"--seconds", .kind = ARG_REAL, .to = &o.seconds, .value = "S", .help = "how long to measure each model, about (default 3)"},
+        {"--threads", .kind = ARG_INTEGER, .to = &o.threads, .value = "N", .help = "threads (default 1)", .min = 1,
+         .max = OCT_MAX_THREADS},
+        {"--seconds", .kind = ARG_REAL, .to = &o.seconds, .value = "S",
+         .help = "how long to measure each model, about (default 3)"},
         {0}};
     const arg_spec spec = {.command = "octet-bench explain",
                            .usage = "MODEL [--scheme S] [--isa NAME] [--threads N] [--seconds S] [--json FILE]",

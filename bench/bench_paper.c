@@ -1,5 +1,5 @@
-/* bench_paper.c - `octet-bench paper`: the paper's experiment, network after network, each with its own models in memory only as long as
- * it is measured. The small ones come first, so that a run that is ended early has most of the table. */
+/* bench_paper.c - `octet-bench paper`: the paper's experiment, network after network, each with its own models in memory only as
+ * long as it is measured. The small ones come first, so that a run that is ended early has most of the table. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,12 +200,14 @@ int bench_paper(int argc, char **argv)
     arg_option outputs[BENCH_OUTPUT_ROWS];
     bench_output_rows(&o.output, outputs);
     const arg_option options[] = {
-        {"--quick", .kind = ARG_FLAG, .to = &o.quick, .help = "within three minutes: fewer rounds, one thread, layers of small networks only"},
+        {"--quick", .kind = ARG_FLAG, .to = &o.quick,
+         .help = "within three minutes: fewer rounds, one thread, layers of small networks only"},
         {"--model", .kind = ARG_TEXT, .to = &o.models, .value = "LIST", .help = "only these networks (default: all seven)"},
         {"--isa", .kind = ARG_TEXT, .to = &o.isa, .value = "LIST",
          .help = "instruction sets (default: those that stand in for the paper's machines)"},
         {"--threads", .kind = ARG_TEXT, .to = &o.threads, .value = "LIST", .help = "numbers of threads (default: 1, and all CPUs)"},
-        {"--seconds", .kind = ARG_REAL, .to = &o.seconds, .value = "S", .help = "how long to measure each variant, about (default 3)"},
+        {"--seconds", .kind = ARG_REAL, .to = &o.seconds, .value = "S",
+         .help = "how long to measure each variant, about (default 3)"},
         {0}};
     const arg_spec spec = {.command = "octet-bench paper",
                            .usage = "[--quick] [--model LIST] [--isa LIST] [--threads LIST] [--json FILE]",

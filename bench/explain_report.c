@@ -22,7 +22,9 @@ static void print_waterfall(const explanation *e, FILE *to)
     for (int i = 0; i < e->factor_count; i++) {
         const explain_factor *f = &e->factors[i];
         product *= f->factor;
-        const int bar = (int)(BAR_WIDTH * product / largest + 0.5), color = f->factor < 0.98 ? TABLE_BAD : f->factor > 1.02 ? TABLE_GOOD : TABLE_FAINT;
+        const int bar = (int)(BAR_WIDTH * product / largest + 0.5), color = f->factor < 0.98   ? TABLE_BAD
+                                                                            : f->factor > 1.02 ? TABLE_GOOD
+                                                                                               : TABLE_FAINT;
         fprintf(to, "%-12s x%6.3f  =%6.2f  %s%.*s%s%*s  %s\n", f->name, f->factor, product, table_color(to, color), bar,
                 "####################", table_color(to, TABLE_PLAIN), BAR_WIDTH - bar, "", f->what);
     }
@@ -31,7 +33,7 @@ static void print_waterfall(const explanation *e, FILE *to)
 /* The largest losses; layers that gain more than the ideal are none. */
 static void print_layers(const explanation *e, FILE *to)
 {
-    static const table_column columns[] = {{"layer", TABLE_SHRINK}, {"f32 us", TABLE_RIGHT}, {"int8 us", TABLE_RIGHT},
+    static const table_column columns[] = {{"layer", TABLE_SHRINK},   {"f32 us", TABLE_RIGHT},  {"int8 us", TABLE_RIGHT},
                                            {"ideal us", TABLE_RIGHT}, {"lost us", TABLE_RIGHT}, {"of all", TABLE_RIGHT}};
     double total = 0;
     for (size_t i = 0; i < e->layer_count; i++)

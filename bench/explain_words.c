@@ -7,7 +7,10 @@
 
 /* ---------------------------------------------------------------------------------------------- layers ---- */
 
-static bool is_depthwise(const model_layer *layer) { return !strcmp(layer->algo, "depthwise"); }
+static bool is_depthwise(const model_layer *layer)
+{
+    return !strcmp(layer->algo, "depthwise");
+}
 
 /* The number of taps follows from the multiply-adds: products per output, less the input channels each output sees. */
 static void kernel_text(const model_layer *layer, char *text, size_t size)
@@ -50,7 +53,10 @@ static void bound_text(const model_layer *layer, char *text, size_t size)
         *c = (char)toupper((unsigned char)*c);
 }
 
-static double share(const model_layer *layer) { return model_percent(layer->bound.seconds, layer->seconds); }
+static double share(const model_layer *layer)
+{
+    return model_percent(layer->bound.seconds, layer->seconds);
+}
 
 /* A layer that is int8 in one model and float in the other: what bounds it, and which side comes how near. */
 static void pair_reason(explain_layer *p, double ratio, const char *shape)
@@ -58,7 +64,8 @@ static void pair_reason(explain_layer *p, double ratio, const char *shape)
     char bound[48];
     const double gain = p->to > 0 ? p->from / p->to : 0;
     const double fewer = p->int8->bytes_moved > 0 ? (double)p->f32->bytes_moved / (double)p->int8->bytes_moved : 1;
-    const double share_f32 = model_algo_share(p->f32->algo, p->f32->kernel), share_int8 = model_algo_share(p->int8->algo, p->int8->kernel);
+    const double share_f32 = model_algo_share(p->f32->algo, p->f32->kernel),
+                 share_int8 = model_algo_share(p->int8->algo, p->int8->kernel);
     bound_text(p->int8, bound, sizeof bound);
     if (strcmp(p->int8->bound.name, "compute") != 0 || p->int8->macs == 0)
         snprintf(p->reason, sizeof p->reason, "%s: %s; int8 moves %.1fx fewer bytes, gains %.1fx", shape, bound, fewer, gain);
@@ -66,8 +73,9 @@ static void pair_reason(explain_layer *p, double ratio, const char *shape)
         snprintf(p->reason, sizeof p->reason, "%s: float saves %.1fx of the products (%s), int8 does not; gains %.1fx", shape,
                  share_int8 / share_f32, p->f32->algo, gain);
     else if (share(p->int8) < 0.9 * share(p->f32))
-        snprintf(p->reason, sizeof p->reason, "%s: the int8 kernel reaches %.0f %% of its peak, float's %.0f %%; gains %.1fx of %.1fx",
-                 shape, share(p->int8), share(p->f32), gain, ratio);
+        snprintf(p->reason, sizeof p->reason,
+                 "%s: the int8 kernel reaches %.0f %% of its peak, float's %.0f %%; gains %.1fx of %.1fx", shape, share(p->int8),
+                 share(p->f32), gain, ratio);
     else
         snprintf(p->reason, sizeof p->reason, "%s: %s at %.0f %% of peak (float %.0f %%); gains %.1fx of %.1fx", shape, bound,
                  share(p->int8), share(p->f32), gain, ratio);
@@ -137,10 +145,12 @@ void explain_verdict(const explain_input *in, explanation *e)
     else if (s->hi < 1)
         used = (size_t)snprintf(e->verdict, size, "No: int8 makes this model slower here (%.2f of float's speed).", s->median);
     else
-        used = (size_t)snprintf(e->verdict, size, "No difference beyond chance: %.2f, 95 %% between %.2f and %.2f.", s->median, s->lo, s->hi);
+        used = (size_t)snprintf(e->verdict, size, "No difference beyond chance: %.2f, 95 %% between %.2f and %.2f.", s->median,
+                                s->lo, s->hi);
     used += (size_t)snprintf(e->verdict + used, size - used, " The arithmetic of this CPU could give %.2f", hardware);
     if (s->median >= hardware)
-        used += (size_t)snprintf(e->verdict + used, size - used, "; int8 gains even more, since it moves fewer bytes or its kernels are the better ones.");
+        used += (size_t)snprintf(e->verdict + used, size - used,
+                                 "; int8 gains even more, since it moves fewer bytes or its kernels are the better ones.");
     else if (worst)
         used += (size_t)snprintf(e->verdict + used, size - used, "; most of the difference (a factor of %.2f): %s.", worst->factor,
                                  in_words(worst->name));

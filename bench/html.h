@@ -1,6 +1,6 @@
-/* html.h - the report: results of one or more runs as a single page without a network. Charts are inline SVG, made for 360 pixels of width so
- * that a telephone shows them one to one and a desktop several side by side; colours are variables that follow the reader's dark or light
- * setting. Every chart has a title and a description in words; the figures stand in tables as well.
+/* html.h - the report: results of one or more runs as a single page without a network. Charts are inline SVG, made for 360 pixels
+ * of width so that a telephone shows them one to one and a desktop several side by side; colours are variables that follow the
+ * reader's dark or light setting. Every chart has a title and a description in words; the figures stand in tables as well.
  */
 #ifndef BENCH_HTML_H
 #define BENCH_HTML_H
@@ -18,9 +18,9 @@ void html_report(const run_file *runs, int count, FILE *to);
 void html_text(const char *text, FILE *to);
 
 /* html_charts.c */
-void html_speedups(const run_file *run, FILE *to);              /* bars with intervals: a chart for each ISA and number of threads */
+void html_speedups(const run_file *run, FILE *to); /* bars with intervals: a chart for each ISA and number of threads */
 void html_waterfall(const json_value *explain, FILE *to);
-void html_engines(const run_file *runs, int count, FILE *to);   /* times of the same model by several runs or engines */
+void html_engines(const run_file *runs, int count, FILE *to); /* times of the same model by several runs or engines */
 
 /* html_roofline.c: every layer of every model as a dot under the roof of its ISA. */
 void html_rooflines(const run_file *run, FILE *to);

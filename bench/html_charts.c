@@ -8,11 +8,11 @@
 
 #include "html.h"
 
-#define WIDTH  360
-#define LEFT   128.0
-#define RIGHT  316.0
-#define ROW    24
-#define TOP    8
+#define WIDTH 360
+#define LEFT  128.0
+#define RIGHT 316.0
+#define ROW   24
+#define TOP   8
 
 /* ------------------------------------------------------------------------------------------------ axis ---- */
 
@@ -24,14 +24,19 @@ static double nice_step(double largest)
     return power * (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10);
 }
 
-static double place(double value, double largest) { return LEFT + (RIGHT - LEFT) * value / largest; }
+static double place(double value, double largest)
+{
+    return LEFT + (RIGHT - LEFT) * value / largest;
+}
 
 /* Grid lines with numbers under them. */
 static void put_axis(double largest, int rows, const char *unit, FILE *to)
 {
     const double step = nice_step(largest), bottom = TOP + rows * ROW;
     for (double v = 0; v <= largest * 1.0001; v += step)
-        fprintf(to, "<line class=\"g\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%.0f\"/><text class=\"t\" x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%g</text>\n",
+        fprintf(to,
+                "<line class=\"g\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%.0f\"/><text class=\"t\" x=\"%.1f\" y=\"%.0f\" "
+                "text-anchor=\"middle\">%g</text>\n",
                 place(v, largest), place(v, largest), TOP, bottom, place(v, largest), bottom + 13, v);
     fprintf(to, "<text class=\"t\" x=\"%d\" y=\"%.0f\" text-anchor=\"end\">%s</text>\n", WIDTH, bottom + 13, unit);
 }
@@ -57,7 +62,10 @@ static void put_label(const char *text, double y, FILE *to)
 
 /* ------------------------------------------------------------------------------------------- speed-ups ---- */
 
-static int threads_of(const json_value *entry) { return (int)json_number_of(entry, "threads", 1); }
+static int threads_of(const json_value *entry)
+{
+    return (int)json_number_of(entry, "threads", 1);
+}
 
 static bool same_chart(const json_value *a, const json_value *b)
 {
@@ -112,8 +120,8 @@ static void put_chart(const run_file *run, const json_value *pairs, const json_v
     for (const json_value *p = json_first(pairs); p; p = p->next)
         if (same_chart(p, first))
             put_speedup(p, row++, largest, to);
-    fprintf(to, "<line class=\"one\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/></svg></figure>\n", place(1, largest), place(1, largest), TOP,
-            TOP + rows * ROW);
+    fprintf(to, "<line class=\"one\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/></svg></figure>\n", place(1, largest),
+            place(1, largest), TOP, TOP + rows * ROW);
 }
 
 void html_speedups(const run_file *run, FILE *to)
@@ -121,9 +129,11 @@ void html_speedups(const run_file *run, FILE *to)
     const json_value *pairs = json_get(run->root, "pairs");
     if (!json_first(pairs))
         return;
-    fputs("<h2>Speed-up of int8 over f32</h2>\n<p class=\"small dim\">Bar: median of the ratios within rounds. Line across its end: 95&nbsp;% "
+    fputs("<h2>Speed-up of int8 over f32</h2>\n<p class=\"small dim\">Bar: median of the ratios within rounds. Line across its "
+          "end: 95&nbsp;% "
           "interval. Dashed: no gain.</p><div class=\"key\"><span><i style=\"background:var(--c1)\"></i>int8-static</span><span>"
-          "<i style=\"background:var(--c2)\"></i>int8-dynamic</span></div>\n<div class=\"charts\">", to);
+          "<i style=\"background:var(--c2)\"></i>int8-dynamic</span></div>\n<div class=\"charts\">",
+          to);
     for (const json_value *p = json_first(pairs); p; p = p->next) {
         const json_value *first = json_first(pairs);
         while (!same_chart(first, p))
@@ -141,12 +151,13 @@ static void put_step(const json_value *f, double from, double after, int row, do
 {
     const double y = TOP + row * ROW, left = place(fmin(from, after), largest), right = place(fmax(from, after), largest);
     put_label(json_text_of(f, "name", "?"), y + ROW / 2.0 + 4, to);
-    fprintf(to, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"1\"><title>", after >= from ? "up" : "dn", left,
-            y + 4, fmax(right - left, 1.5), ROW - 8);
+    fprintf(to, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"1\"><title>",
+            after >= from ? "up" : "dn", left, y + 4, fmax(right - left, 1.5), ROW - 8);
     html_text(json_text_of(f, "what", ""), to);
     fprintf(to, "</title></rect><line class=\"g\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>", place(after, largest),
             place(after, largest), y + ROW - 4, y + ROW + 4);
-    fprintf(to, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">&times;%.3f</text>\n", WIDTH, y + ROW / 2.0 + 4, json_number_of(f, "factor", 1));
+    fprintf(to, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">&times;%.3f</text>\n", WIDTH, y + ROW / 2.0 + 4,
+            json_number_of(f, "factor", 1));
 }
 
 void html_waterfall(const json_value *explain, FILE *to)
@@ -174,10 +185,12 @@ void html_waterfall(const json_value *explain, FILE *to)
         put_step(f, from, product, row++, largest, to);
     }
     put_label("measured", TOP + row * ROW + ROW / 2.0 + 4, to);
-    fprintf(to, "<rect class=\"f1\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.2f</text>"
+    fprintf(to,
+            "<rect class=\"f1\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\"/><text x=\"%d\" y=\"%.1f\" "
+            "text-anchor=\"end\">%.2f</text>"
             "<line class=\"one\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/></svg>",
-            LEFT, TOP + row * ROW + 4, place(total, largest) - LEFT, ROW - 8, WIDTH, TOP + row * ROW + ROW / 2.0 + 4, total, place(1, largest),
-            place(1, largest), TOP, TOP + rows * ROW);
+            LEFT, TOP + row * ROW + 4, place(total, largest) - LEFT, ROW - 8, WIDTH, TOP + row * ROW + ROW / 2.0 + 4, total,
+            place(1, largest), place(1, largest), TOP, TOP + rows * ROW);
     fputs("</figure>\n<figure><figcaption>What they are</figcaption><div class=\"scroll\"><table><tbody>", to);
     for (const json_value *f = json_first(factors); f; f = f->next) {
         fputs("<tr><td>", to);
@@ -186,7 +199,10 @@ void html_waterfall(const json_value *explain, FILE *to)
         html_text(json_text_of(f, "what", ""), to);
         fputs("</td></tr>\n", to);
     }
-    fprintf(to, "<tr><td><b>product</b></td><td><b>%.3f</b></td><td class=\"l\">measured: %.3f</td></tr></tbody></table></div></figure>\n", product, total);
+    fprintf(
+        to,
+        "<tr><td><b>product</b></td><td><b>%.3f</b></td><td class=\"l\">measured: %.3f</td></tr></tbody></table></div></figure>\n",
+        product, total);
 }
 
 /* --------------------------------------------------------------------------------------------- engines ---- */
@@ -194,7 +210,8 @@ void html_waterfall(const json_value *explain, FILE *to)
 #define BAR 13
 
 /* One figure per scheme and number of threads: for each model a bar per column, relative to the slowest. */
-static void put_engine_chart(const run_file *runs, int count, const html_column *columns, int column_count, const json_value *first, FILE *to)
+static void put_engine_chart(const run_file *runs, int count, const html_column *columns, int column_count, const json_value *first,
+                             FILE *to)
 {
     const char *scheme = json_text_of(first, "scheme", "");
     const int threads = threads_of(first);
@@ -203,8 +220,11 @@ static void put_engine_chart(const run_file *runs, int count, const html_column 
     for (int r = 0; r < count; r++)
         for (const json_value *m = json_first(json_get(runs[r].root, "models")); m; m = m->next)
             groups += html_is_new(runs, r, m) && !strcmp(json_text_of(m, "scheme", ""), scheme) && threads_of(m) == threads;
-    fprintf(to, "<figure><figcaption>%s <span>%d thread%s, milliseconds; shorter is faster</span></figcaption>", scheme, threads, threads > 1 ? "s" : "");
-    fprintf(to, "<svg viewBox=\"0 0 %d %d\" role=\"img\"><title>Milliseconds by engine, %s</title><desc>The table above has the same figures.</desc>\n",
+    fprintf(to, "<figure><figcaption>%s <span>%d thread%s, milliseconds; shorter is faster</span></figcaption>", scheme, threads,
+            threads > 1 ? "s" : "");
+    fprintf(to,
+            "<svg viewBox=\"0 0 %d %d\" role=\"img\"><title>Milliseconds by engine, %s</title><desc>The table above has the same "
+            "figures.</desc>\n",
             WIDTH, TOP + groups * (16 + column_count * BAR + 8), scheme);
     for (int r = 0; r < count; r++)
         for (const json_value *m = json_first(json_get(runs[r].root, "models")); m; m = m->next) {
@@ -212,15 +232,19 @@ static void put_engine_chart(const run_file *runs, int count, const html_column 
                 continue;
             double slowest = 0;
             for (int c = 0; c < column_count; c++)
-                slowest = fmax(slowest, json_number_of(html_fastest(&columns[c], json_text_of(m, "model", ""), scheme, threads), "median_ms", 0));
+                slowest = fmax(slowest, json_number_of(html_fastest(&columns[c], json_text_of(m, "model", ""), scheme, threads),
+                                                       "median_ms", 0));
             fprintf(to, "<text x=\"0\" y=\"%.0f\">", y + 11);
             html_text(json_text_of(m, "model", "?"), to);
             fputs("</text>", to);
             y += 16;
             for (int c = 0; c < column_count; c++, y += BAR) {
-                const double ms = json_number_of(html_fastest(&columns[c], json_text_of(m, "model", ""), scheme, threads), "median_ms", 0);
+                const double ms =
+                    json_number_of(html_fastest(&columns[c], json_text_of(m, "model", ""), scheme, threads), "median_ms", 0);
                 if (ms > 0)
-                    fprintf(to, "<rect class=\"f%d\" x=\"0\" y=\"%.0f\" width=\"%.1f\" height=\"%d\" rx=\"2\"/><text class=\"t\" x=\"%.1f\" y=\"%.0f\">%.3g</text>\n",
+                    fprintf(to,
+                            "<rect class=\"f%d\" x=\"0\" y=\"%.0f\" width=\"%.1f\" height=\"%d\" rx=\"2\"/><text class=\"t\" "
+                            "x=\"%.1f\" y=\"%.0f\">%.3g</text>\n",
                             (c + 1) % 6, y, 300 * ms / slowest, BAR - 3, 300 * ms / slowest + 5, y + 9, ms);
             }
             y += 8;

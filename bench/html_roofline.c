@@ -47,13 +47,19 @@ static const json_value *machine_for(const run_file *run, int threads)
 static void put_grid(FILE *to)
 {
     for (double v = 0.1; v <= 1000; v *= 10) {
-        fprintf(to, "<line class=\"g\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.0f\" y2=\"%.0f\"/><text class=\"t\" x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%g</text>",
+        fprintf(to,
+                "<line class=\"g\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.0f\" y2=\"%.0f\"/><text class=\"t\" x=\"%.1f\" y=\"%.0f\" "
+                "text-anchor=\"middle\">%g</text>",
                 x_of(v), x_of(v), TOP, BOTTOM, x_of(v), BOTTOM + 12, v);
         if (v >= 1)
-            fprintf(to, "<line class=\"g\" x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\"/><text class=\"t\" x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n",
+            fprintf(to,
+                    "<line class=\"g\" x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\"/><text class=\"t\" x=\"%.0f\" y=\"%.1f\" "
+                    "text-anchor=\"end\">%g</text>\n",
                     LEFT, WIDTH - 4, y_of(v), y_of(v), LEFT - 4, y_of(v) + 3, v);
     }
-    fprintf(to, "<text class=\"t\" x=\"%.0f\" y=\"%.0f\" text-anchor=\"end\">operations per byte moved</text><text class=\"t\" x=\"2\" y=\"8\">GOP/s</text>\n",
+    fprintf(to,
+            "<text class=\"t\" x=\"%.0f\" y=\"%.0f\" text-anchor=\"end\">operations per byte moved</text><text class=\"t\" x=\"2\" "
+            "y=\"8\">GOP/s</text>\n",
             WIDTH - 4, HEIGHT - 3);
 }
 
@@ -64,8 +70,10 @@ static void put_slopes(const json_value *machine, double peak, FILE *to)
         if (b->kind != JSON_NUMBER || b->number <= 0 || !b->key)
             continue;
         const double from = fmax(x_from, y_from / b->number), bend = peak / b->number;
-        fprintf(to, "<path class=\"roof s0\" d=\"M%.1f %.1fL%.1f %.1f\"/><text class=\"t\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", x_of(from),
-                y_of(from * b->number), x_of(bend), y_of(peak), x_of(bend), y_of(peak) - 4);
+        fprintf(
+            to,
+            "<path class=\"roof s0\" d=\"M%.1f %.1fL%.1f %.1f\"/><text class=\"t\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">",
+            x_of(from), y_of(from * b->number), x_of(bend), y_of(peak), x_of(bend), y_of(peak) - 4);
         html_text(b->key, to);
         fputs("</text>\n", to);
     }
@@ -74,7 +82,9 @@ static void put_slopes(const json_value *machine, double peak, FILE *to)
 static void put_peak(double gops, const char *name, FILE *to)
 {
     if (gops > 0)
-        fprintf(to, "<path class=\"roof s0\" d=\"M%.1f %.1fL%.1f %.1f\"/><text class=\"t\" x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%s %.0f</text>\n",
+        fprintf(to,
+                "<path class=\"roof s0\" d=\"M%.1f %.1fL%.1f %.1f\"/><text class=\"t\" x=\"%.0f\" y=\"%.1f\" "
+                "text-anchor=\"end\">%s %.0f</text>\n",
                 x_of(1), y_of(gops), WIDTH - 4, y_of(gops), WIDTH - 6, y_of(gops) - 3, name, gops);
 }
 
@@ -98,11 +108,13 @@ static int put_dots(const json_value *model, FILE *to)
         const double us = json_number_of(l, "median_us", 0), bytes = json_number_of(l, "bytes_moved", 0), ops = operations(l);
         if (!(us > 0 && bytes > 0 && ops > 0) || !strcmp(json_text_of(l, "algo", ""), "none"))
             continue;
-        fprintf(to, "<circle class=\"dot f%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"><title>", strncmp(json_text_of(l, "precision", ""), "int8", 4) ? 3 : 1,
-                x_of(ops / bytes), y_of(1e-3 * ops / us), fmin(9, 2 + 20 * sqrt(us / total)));
+        fprintf(to, "<circle class=\"dot f%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"><title>",
+                strncmp(json_text_of(l, "precision", ""), "int8", 4) ? 3 : 1, x_of(ops / bytes), y_of(1e-3 * ops / us),
+                fmin(9, 2 + 20 * sqrt(us / total)));
         html_text(json_text_of(l, "name", "?"), to);
-        fprintf(to, " (%s, %s): %.1f us, %.0f GOP/s, %.0f %% of %s peak</title></circle>\n", json_text_of(l, "op", ""), json_text_of(l, "precision", ""), us,
-                1e-3 * ops / us, json_number_of(l, "percent_of_peak", 0), json_text_of(l, "bound", "its"));
+        fprintf(to, " (%s, %s): %.1f us, %.0f GOP/s, %.0f %% of %s peak</title></circle>\n", json_text_of(l, "op", ""),
+                json_text_of(l, "precision", ""), us, 1e-3 * ops / us, json_number_of(l, "percent_of_peak", 0),
+                json_text_of(l, "bound", "its"));
         dots++;
     }
     return dots;
@@ -124,8 +136,10 @@ static void put_roofline(const run_file *run, const json_value *f32, const json_
         fputs(", ", to);
         html_text(json_text_of(int8, "scheme", ""), to);
     }
-    fprintf(to, "</span></figcaption><svg viewBox=\"0 0 %.0f %.0f\" role=\"img\"><title>Roofline</title><desc>Operations per second of each layer over its "
-                "operations per byte, under the peaks f32 %.0f and int8 %.0f GOP/s. The table of layers has the figures.</desc>\n",
+    fprintf(to,
+            "</span></figcaption><svg viewBox=\"0 0 %.0f %.0f\" role=\"img\"><title>Roofline</title><desc>Operations per second of "
+            "each layer over its "
+            "operations per byte, under the peaks f32 %.0f and int8 %.0f GOP/s. The table of layers has the figures.</desc>\n",
             WIDTH, HEIGHT, peak_f32, peak_int8);
     put_grid(to);
     put_slopes(machine, fmax(peak_f32, peak_int8), to);
@@ -147,9 +161,13 @@ void html_rooflines(const run_file *run, FILE *to)
         if (!json_first(json_get(m, "layers")) || (!quantized && run_file_model(run, NULL, model, "int8-static", isa, threads)))
             continue;
         if (!begun)
-            fputs("<h2>Roofline: every layer as a dot</h2>\n<p class=\"small dim\">A dot's area is its layer's share of the time. The lines are what this machine "
-                  "can do, measured in the same run; Winograd's layers may lie above, since they save products.</p><div class=\"key\"><span>"
-                  "<i style=\"background:var(--c3)\"></i>float layers</span><span><i style=\"background:var(--c1)\"></i>int8 layers</span></div><div class=\"charts\">\n", to);
+            fputs("<h2>Roofline: every layer as a dot</h2>\n<p class=\"small dim\">A dot's area is its layer's share of the time. "
+                  "The lines are what this machine "
+                  "can do, measured in the same run; Winograd's layers may lie above, since they save products.</p><div "
+                  "class=\"key\"><span>"
+                  "<i style=\"background:var(--c3)\"></i>float layers</span><span><i style=\"background:var(--c1)\"></i>int8 "
+                  "layers</span></div><div class=\"charts\">\n",
+                  to);
         begun = true;
         put_roofline(run, quantized ? run_file_model(run, NULL, model, "f32", isa, threads) : m, quantized ? m : NULL, to);
     }

@@ -3,7 +3,10 @@
 
 #include "html.h"
 
-static int threads_of(const json_value *entry) { return (int)json_number_of(entry, "threads", 1); }
+static int threads_of(const json_value *entry)
+{
+    return (int)json_number_of(entry, "threads", 1);
+}
 
 /* <td>text</td> of a member. */
 static void text_cell(const json_value *entry, const char *key, const char *class, FILE *to)
@@ -46,13 +49,15 @@ static void put_heads(const char *const *heads, const char *class, FILE *to)
 
 void html_models(const run_file *run, FILE *to)
 {
-    static const char *const heads[] = {"model",   "<scheme",       "<ISA",      "threads", "median ms", "p5",   "p95", "first", "cold",
-                                        "% peak", "over f32", "95 % interval", "weights MB", "arena MB", NULL};
+    static const char *const heads[] = {"model", "<scheme", "<ISA",     "threads",       "median ms",  "p5",       "p95", "first",
+                                        "cold",  "% peak",  "over f32", "95 % interval", "weights MB", "arena MB", NULL};
     const json_value *models = json_get(run->root, "models");
     if (!json_first(models))
         return;
-    fputs("<h2>Models</h2>\n<p class=\"small dim\">median, p5, p95: warm. first: the first run of a session. cold: with the caches filled with something "
-          "else. % peak: of what bounds each layer, arithmetic or memory.</p>", to);
+    fputs("<h2>Models</h2>\n<p class=\"small dim\">median, p5, p95: warm. first: the first run of a session. cold: with the caches "
+          "filled with something "
+          "else. % peak: of what bounds each layer, arithmetic or memory.</p>",
+          to);
     put_heads(heads, " class=\"sort\"", to);
     for (const json_value *m = json_first(models); m; m = m->next) {
         fputs("<tr>", to);
@@ -71,7 +76,8 @@ void html_models(const run_file *run, FILE *to)
             fprintf(to, "<td>%.2f..%.2f</td>", json_number_of(m, "speedup_lo", 0), json_number_of(m, "speedup_hi", 0));
         else
             fputs("<td></td>", to);
-        fprintf(to, "<td>%.2f</td><td>%.2f</td></tr>\n", 1e-6 * json_number_of(m, "weight_bytes", 0), 1e-6 * json_number_of(m, "arena_bytes", 0));
+        fprintf(to, "<td>%.2f</td><td>%.2f</td></tr>\n", 1e-6 * json_number_of(m, "weight_bytes", 0),
+                1e-6 * json_number_of(m, "arena_bytes", 0));
     }
     fputs("</tbody></table></div>\n", to);
 }
@@ -81,7 +87,8 @@ void html_models(const run_file *run, FILE *to)
 /* One model's layers, folded away. */
 static void put_layers(const json_value *model, FILE *to)
 {
-    static const char *const heads[] = {"layer", "<op", "<precision", "<algorithm", "<kernel", "us", "% of time", "GOP/s", "% peak", "<bound", NULL};
+    static const char *const heads[] = {"layer",     "<op",   "<precision", "<algorithm", "<kernel", "us",
+                                        "% of time", "GOP/s", "% peak",     "<bound",     NULL};
     double total = 0;
     for (const json_value *l = json_first(json_get(model, "layers")); l; l = l->next)
         total += json_number_of(l, "median_us", 0);
@@ -152,7 +159,8 @@ void html_lost_layers(const json_value *explain, FILE *to)
 
 static void interval_cell(const json_value *interval, FILE *to)
 {
-    const double s = json_number_of(interval, "median", 0), lo = json_number_of(interval, "lo", 0), hi = json_number_of(interval, "hi", 0);
+    const double s = json_number_of(interval, "median", 0), lo = json_number_of(interval, "lo", 0),
+                 hi = json_number_of(interval, "hi", 0);
     if (s > 0)
         fprintf(to, "<td class=\"%s\" title=\"%.3f to %.3f\">%.2f</td>", lo > 1 ? "good" : hi < 1 ? "bad" : "", lo, hi, s);
     else
@@ -161,7 +169,8 @@ static void interval_cell(const json_value *interval, FILE *to)
 
 void html_paper(const run_file *run, FILE *to)
 {
-    static const char *const heads[] = {"model", "<engine there", "<machine there", "published", "<ISA here", "dynamic", "static", "<why", NULL};
+    static const char *const heads[] = {"model",   "<engine there", "<machine there", "published", "<ISA here",
+                                        "dynamic", "static",        "<why",           NULL};
     const json_value *paper = json_get(run->root, "paper");
     if (!json_first(json_get(paper, "cells")))
         return;
@@ -174,7 +183,8 @@ void html_paper(const run_file *run, FILE *to)
         text_cell(c, "model", NULL, to);
         text_cell(c, "engine", "l", to);
         text_cell(c, "machine", "l", to);
-        fprintf(to, "<td class=\"%s\">%.2f</td>", json_number_of(c, "published", 1) < 1 ? "bad" : "", json_number_of(c, "published", 0));
+        fprintf(to, "<td class=\"%s\">%.2f</td>", json_number_of(c, "published", 1) < 1 ? "bad" : "",
+                json_number_of(c, "published", 0));
         text_cell(c, "isa", "l", to);
         interval_cell(json_get(c, "dynamic"), to);
         interval_cell(json_get(c, "static"), to);
@@ -203,7 +213,8 @@ int html_columns(const run_file *runs, int count, html_column columns[HTML_MAX_C
             if (i < found || found == HTML_MAX_COLUMNS)
                 continue;
             columns[found] = (html_column){.run = &runs[r], .engine = engine};
-            snprintf(columns[found].label, sizeof columns[found].label, "%s%s%s", engine, count > 1 ? ": " : "", count > 1 ? runs[r].label : "");
+            snprintf(columns[found].label, sizeof columns[found].label, "%s%s%s", engine, count > 1 ? ": " : "",
+                     count > 1 ? runs[r].label : "");
             found++;
         }
     return found;
@@ -213,8 +224,9 @@ const json_value *html_fastest(const html_column *column, const char *model, con
 {
     const json_value *best = NULL;
     for (const json_value *m = json_first(json_get(column->run->root, "models")); m; m = m->next)
-        if (!strcmp(json_text_of(m, "model", ""), model) && !strcmp(json_text_of(m, "scheme", ""), scheme) && threads_of(m) == threads &&
-            !strcmp(run_file_engine(column->run, m), column->engine) && json_number_of(m, "median_ms", 0) > 0 &&
+        if (!strcmp(json_text_of(m, "model", ""), model) && !strcmp(json_text_of(m, "scheme", ""), scheme) &&
+            threads_of(m) == threads && !strcmp(run_file_engine(column->run, m), column->engine) &&
+            json_number_of(m, "median_ms", 0) > 0 &&
             (!best || json_number_of(m, "median_ms", 0) < json_number_of(best, "median_ms", 0)))
             best = m;
     return best;
@@ -240,7 +252,8 @@ static void put_row(const html_column *columns, int column_count, const json_val
     text_cell(entry, "scheme", "l", to);
     fprintf(to, "<td>%d</td>", threads_of(entry));
     for (int c = 0; c < column_count; c++) {
-        const json_value *m = html_fastest(&columns[c], json_text_of(entry, "model", ""), json_text_of(entry, "scheme", ""), threads_of(entry));
+        const json_value *m =
+            html_fastest(&columns[c], json_text_of(entry, "model", ""), json_text_of(entry, "scheme", ""), threads_of(entry));
         const double ms = json_number_of(m, "median_ms", 0);
         if (!(ms > 0)) {
             fputs("<td></td>", to);
@@ -260,7 +273,8 @@ static void put_row(const html_column *columns, int column_count, const json_val
 /* Peers' ratios from the same rounds are better than ratios of medians. */
 static void put_engine_pairs(const run_file *run, FILE *to)
 {
-    static const char *const heads[] = {"model", "<scheme", "threads", "<engine", "<against", "times as fast", "95 % interval", NULL};
+    static const char *const heads[] = {"model",    "<scheme",       "threads",       "<engine",
+                                        "<against", "times as fast", "95 % interval", NULL};
     const json_value *pairs = json_get(run->root, "engine_pairs");
     if (!json_first(pairs))
         return;
@@ -273,7 +287,10 @@ static void put_engine_pairs(const run_file *run, FILE *to)
         fprintf(to, "<td>%d</td>", threads_of(p));
         text_cell(p, "engine", "l", to);
         text_cell(p, "peer", "l", to);
-        fprintf(to, "<td class=\"%s\">%.2f</td><td>%.2f..%.2f</td></tr>\n", json_number_of(p, "lo", 0) > 1 ? "good" : json_number_of(p, "hi", 2) < 1 ? "bad" : "",
+        fprintf(to, "<td class=\"%s\">%.2f</td><td>%.2f..%.2f</td></tr>\n",
+                json_number_of(p, "lo", 0) > 1   ? "good"
+                : json_number_of(p, "hi", 2) < 1 ? "bad"
+                                                 : "",
                 json_number_of(p, "speedup", 0), json_number_of(p, "lo", 0), json_number_of(p, "hi", 0));
     }
     fputs("</tbody></table></div>\n", to);
@@ -296,9 +313,12 @@ void html_comparison(const run_file *runs, int count, FILE *to)
     const int column_count = html_columns(runs, count, columns);
     if (column_count < 2)
         return;
-    fputs("<h2>Runs and engines side by side</h2>\n<p class=\"small dim\">Milliseconds (median, the fastest instruction set of each), and in brackets the ratio to the "
-          "first. Different runs were not interleaved: small differences mean nothing.</p>\n<div class=\"scroll\"><table class=\"sort\"><thead><tr><th>model</th>"
-          "<th class=\"l\">scheme</th><th>threads</th>", to);
+    fputs("<h2>Runs and engines side by side</h2>\n<p class=\"small dim\">Milliseconds (median, the fastest instruction set of "
+          "each), and in brackets the ratio to the "
+          "first. Different runs were not interleaved: small differences mean nothing.</p>\n<div class=\"scroll\"><table "
+          "class=\"sort\"><thead><tr><th>model</th>"
+          "<th class=\"l\">scheme</th><th>threads</th>",
+          to);
     for (int c = 0; c < column_count; c++) {
         fputs("<th>", to);
         html_text(columns[c].label, to);

@@ -48,8 +48,8 @@ static void time_cell(double ms, FILE *to)
 /* Which run it was: once above each table that is not about several. */
 static void put_source(const run_file *run, FILE *to)
 {
-    fprintf(to, "%s, octet %s, %s: `%s`", run_file_cpu(run), json_text_of(run->root, "octet", "?"), json_text_of(run->root, "date", "no date"),
-            json_text_of(run->root, "command", "?"));
+    fprintf(to, "%s, octet %s, %s: `%s`", run_file_cpu(run), json_text_of(run->root, "octet", "?"),
+            json_text_of(run->root, "date", "no date"), json_text_of(run->root, "command", "?"));
     if (*run_file_trouble(run))
         fprintf(to, " (not quiet: %s)", run_file_trouble(run));
     fputs("\n\n", to);
@@ -87,7 +87,9 @@ static bool put_models(const run_file *run, const wanted *w, FILE *to)
             continue;
         if (!any) {
             put_source(run, to);
-            fputs("| model | scheme | ISA | threads | median ms | p5 .. p95 | first | cold | % of peak | over f32 |\n|---|---|---|---|---|---|---|---|---|---|\n|", to);
+            fputs("| model | scheme | ISA | threads | median ms | p5 .. p95 | first | cold | % of peak | over f32 "
+                  "|\n|---|---|---|---|---|---|---|---|---|---|\n|",
+                  to);
         } else {
             fputs("|", to);
         }
@@ -105,7 +107,8 @@ static bool put_models(const run_file *run, const wanted *w, FILE *to)
         else
             fputs(" - |", to);
         if (json_get(m, "speedup"))
-            fprintf(to, " %.2f [%.2f, %.2f] |\n", json_number_of(m, "speedup", 0), json_number_of(m, "speedup_lo", 0), json_number_of(m, "speedup_hi", 0));
+            fprintf(to, " %.2f [%.2f, %.2f] |\n", json_number_of(m, "speedup", 0), json_number_of(m, "speedup_lo", 0),
+                    json_number_of(m, "speedup_hi", 0));
         else
             fputs(" |\n", to);
     }
@@ -120,7 +123,9 @@ static bool put_kernels(const run_file *run, const wanted *w, FILE *to)
             continue;
         if (!any) {
             put_source(run, to);
-            fputs("| layer | type | algorithm | ISA | threads | median us | GOP/s | % of peak | bound |\n|---|---|---|---|---|---|---|---|---|\n", to);
+            fputs("| layer | type | algorithm | ISA | threads | median us | GOP/s | % of peak | bound "
+                  "|\n|---|---|---|---|---|---|---|---|---|\n",
+                  to);
         }
         any = true;
         fputs("|", to);
@@ -128,8 +133,8 @@ static bool put_kernels(const run_file *run, const wanted *w, FILE *to)
         cell(json_text_of(k, "dtype", "?"), to);
         cell(json_text_of(k, "algo", "?"), to);
         cell(json_text_of(k, "isa", "?"), to);
-        fprintf(to, " %.0f | %.1f | %.0f | %.0f |", json_number_of(k, "threads", 1), json_number_of(k, "median_us", 0), json_number_of(k, "gops", 0),
-                json_number_of(k, "percent_of_peak", 0));
+        fprintf(to, " %.0f | %.1f | %.0f | %.0f |", json_number_of(k, "threads", 1), json_number_of(k, "median_us", 0),
+                json_number_of(k, "gops", 0), json_number_of(k, "percent_of_peak", 0));
         cell(json_text_of(k, "bound", "?"), to);
         fputs("\n", to);
     }
@@ -139,7 +144,8 @@ static bool put_kernels(const run_file *run, const wanted *w, FILE *to)
 static void interval_cell(const json_value *interval, FILE *to)
 {
     if (json_number_of(interval, "median", 0) > 0)
-        fprintf(to, " %.2f [%.2f, %.2f] |", json_number_of(interval, "median", 0), json_number_of(interval, "lo", 0), json_number_of(interval, "hi", 0));
+        fprintf(to, " %.2f [%.2f, %.2f] |", json_number_of(interval, "median", 0), json_number_of(interval, "lo", 0),
+                json_number_of(interval, "hi", 0));
     else
         fputs(" - |", to);
 }
@@ -152,7 +158,9 @@ static bool put_paper(const run_file *run, const wanted *w, FILE *to)
             continue;
         if (!any) {
             put_source(run, to);
-            fputs("| model | engine there | machine there | published | ISA here | dynamic here | static here |\n|---|---|---|---|---|---|---|\n", to);
+            fputs("| model | engine there | machine there | published | ISA here | dynamic here | static here "
+                  "|\n|---|---|---|---|---|---|---|\n",
+                  to);
         }
         any = true;
         fputs("|", to);
@@ -174,13 +182,14 @@ static bool put_explain(const run_file *run, const wanted *w, FILE *to)
     if (!e || !is_wanted(w, json_text_of(e, "model", ""), false))
         return false;
     put_source(run, to);
-    fprintf(to, "%s, %s on %s: %.2f [%.2f, %.2f]\n\n| factor | | so far | what |\n|---|---|---|---|\n", json_text_of(e, "model", "?"),
-            json_text_of(e, "scheme", "?"), json_text_of(e, "isa", "?"), json_number_of(speedup, "median", 0), json_number_of(speedup, "lo", 0),
-            json_number_of(speedup, "hi", 0));
+    fprintf(to, "%s, %s on %s: %.2f [%.2f, %.2f]\n\n| factor | | so far | what |\n|---|---|---|---|\n",
+            json_text_of(e, "model", "?"), json_text_of(e, "scheme", "?"), json_text_of(e, "isa", "?"),
+            json_number_of(speedup, "median", 0), json_number_of(speedup, "lo", 0), json_number_of(speedup, "hi", 0));
     double product = 1;
     for (const json_value *f = json_first(json_get(e, "factors")); f; f = f->next) {
         product *= json_number_of(f, "factor", 1);
-        fprintf(to, "| %s | %.3f | %.2f | %s |\n", json_text_of(f, "name", "?"), json_number_of(f, "factor", 1), product, json_text_of(f, "what", ""));
+        fprintf(to, "| %s | %.3f | %.2f | %s |\n", json_text_of(f, "name", "?"), json_number_of(f, "factor", 1), product,
+                json_text_of(f, "what", ""));
     }
     fprintf(to, "\n%s\n", json_text_of(e, "verdict", ""));
     return true;
@@ -201,7 +210,8 @@ static bool put_engines(const run_file *run, const wanted *w, FILE *to)
         fprintf(to, " %.0f |", json_number_of(p, "threads", 1));
         cell(json_text_of(p, "engine", "?"), to);
         cell(json_text_of(p, "peer", "?"), to);
-        fprintf(to, " %.2f [%.2f, %.2f] |\n", json_number_of(p, "speedup", 0), json_number_of(p, "lo", 0), json_number_of(p, "hi", 0));
+        fprintf(to, " %.2f [%.2f, %.2f] |\n", json_number_of(p, "speedup", 0), json_number_of(p, "lo", 0),
+                json_number_of(p, "hi", 0));
     }
     return any;
 }
@@ -249,7 +259,9 @@ static bool copy(char *text, const run_file *runs, int count, const char *path, 
         char *line_end = strchr(marker, '\n'), *end = line_end ? find_end(line_end) : NULL;
         char *table = end ? make_table(marker, runs, count) : NULL;
         if (!table)
-            return fail_with(why, end ? "%s: a marker asks for a table that is not known: %.60s" : "%s: a marker has no \"" END "\" behind it: %.60s",
+            return fail_with(why,
+                             end ? "%s: a marker asks for a table that is not known: %.60s"
+                                 : "%s: a marker has no \"" END "\" behind it: %.60s",
                              path, marker);
         fwrite(text, 1, (size_t)(line_end + 1 - text), to);
         if (*table)

@@ -3,8 +3,8 @@
  *     spin            a fixed loop beside each visit    sees a lower clock and a neighbour on the same core's other thread
  *     CPU time        against the wall clock            sees that the thread was taken off its CPU during a visit
  *     switches        involuntary context switches      the same for threads whose CPU time says nothing because they wait
- *     other work      /proc/stat less our own           sees neighbours on other CPUs, who share caches and memory; and, on a virtual
- *                                                       machine, time that the host gave to others ("steal")
+ *     other work      /proc/stat less our own           sees neighbours on other CPUs, who share caches and memory; and, on a
+ * virtual machine, time that the host gave to others ("steal")
  */
 #ifndef BENCH_NOISE_H
 #define BENCH_NOISE_H
@@ -22,7 +22,8 @@ typedef struct noise_mark {
 
 void noise_mark_now(noise_mark *mark);
 
-/* Was what lies between the marks disturbed? `threads` > 1: the caller may have waited for others, so its CPU time is no witness. */
+/* Was what lies between the marks disturbed? `threads` > 1: the caller may have waited for others, so its CPU time is no witness.
+ */
 bool noise_between(const noise_mark *from, const noise_mark *to, int threads);
 
 /* Work of the whole machine since some moment. */
@@ -32,7 +33,8 @@ typedef struct noise_load {
 } noise_load;
 
 void noise_load_now(noise_load *load);
-/* CPUs that others kept busy between the two, and CPUs' worth that a virtual machine's host took away; 0 where it cannot be told. */
+/* CPUs that others kept busy between the two, and CPUs' worth that a virtual machine's host took away; 0 where it cannot be told.
+ */
 void noise_load_between(const noise_load *from, const noise_load *to, double *others, double *stolen);
 
 #endif

@@ -1,7 +1,9 @@
-/* paper.h - "Does Quantization Improve Inference Speed? It Depends" (New York University, 2025), its figures, and the same experiment here.
+/* paper.h - "Does Quantization Improve Inference Speed? It Depends" (New York University, 2025), its figures, and the same
+ * experiment here.
  *
- * The paper runs seven networks in f32 and with int8 by dynamic-range quantization, on two engines and five machines, and finds int8
- * slower in about half of the cases. Here the same networks run on one machine; its instruction sets stand in for the paper's machines:
+ * The paper runs seven networks in f32 and with int8 by dynamic-range quantization, on two engines and five machines, and finds
+ * int8 slower in about half of the cases. Here the same networks run on one machine; its instruction sets stand in for the paper's
+ * machines:
  *
  *     Haswell -> avx2      Skylake -> avx512 (no VNNI)      Cascade Lake, Ice Lake -> avx512vnni      Raspberry Pi 5 -> neondot
  */
@@ -13,8 +15,8 @@
 enum { PAPER_MODELS = 7, PAPER_ENGINES = 2, PAPER_MACHINES = 5 };
 
 typedef struct paper_model {
-    const char *name;      /* as the paper has it */
-    const char *network;   /* of the zoo */
+    const char *name;    /* as the paper has it */
+    const char *network; /* of the zoo */
     double million_weights;
     double speedup[PAPER_ENGINES][PAPER_MACHINES]; /* f32 time / int8 time; 0: not published */
 } paper_model;

@@ -1,7 +1,8 @@
 /* paper_data.c - what the paper published. f32 milliseconds / int8 milliseconds of its profiles, dynamic-range quantization.
  *
- * The two engines were not measured alike: TFLite warm, with one thread; ONNX Runtime one cold run per session, with its profiler on and
- * its default number of threads. So the columns of one engine can be compared with each other, those of different engines cannot.
+ * The two engines were not measured alike: TFLite warm, with one thread; ONNX Runtime one cold run per session, with its profiler
+ * on and its default number of threads. So the columns of one engine can be compared with each other, those of different engines
+ * cannot.
  */
 #include <string.h>
 
@@ -30,7 +31,8 @@ enum { HASWELL, SKYLAKE, CASCADE_LAKE, ICE_LAKE, PI5 };
 const char *paper_why_lost(int model, int engine, int where)
 {
     if (engine == ORT)
-        return "six unfused nodes per convolution there (ConvInteger, Cast, Mul, Add, Clip, DynamicQuantizeLinear), timed in one cold run";
+        return "six unfused nodes per convolution there (ConvInteger, Cast, Mul, Add, Clip, DynamicQuantizeLinear), timed in one "
+               "cold run";
     if (!strcmp(paper_models[model].network, "mobilenet_v2"))
         return "depthwise convolutions fell out of the fast path there (5.34 ms against 1.09 ms)";
     if (where == HASWELL || where == SKYLAKE)

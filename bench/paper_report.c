@@ -45,7 +45,8 @@ static void print_isa(const paper_row *rows, int row_count, const char *isa, int
     const int count = stand_in_for(isa, machines);
     table_column columns[4 + PAPER_MACHINES] = {
         {"model", TABLE_LEFT}, {"f32 ms", TABLE_RIGHT}, {"dynamic", TABLE_RIGHT}, {"static", TABLE_RIGHT}};
-    fprintf(to, "%s%s, %d thread%s%s", table_color(to, TABLE_STRONG), isa, threads, threads == 1 ? "" : "s", table_color(to, TABLE_PLAIN));
+    fprintf(to, "%s%s, %d thread%s%s", table_color(to, TABLE_STRONG), isa, threads, threads == 1 ? "" : "s",
+            table_color(to, TABLE_PLAIN));
     for (int m = 0; m < count; m++) {
         columns[4 + m] = (table_column){paper_machines[machines[m]], TABLE_RIGHT};
         fprintf(to, "%s%s", m ? " and " : ", stands in for ", paper_machines[machines[m]]);
@@ -74,7 +75,8 @@ static void print_isa(const paper_row *rows, int row_count, const char *isa, int
 /* Does the verdict speak of this cell under this reason? */
 static bool belongs(const paper_cell *c, int engine, const char *reason, bool wins)
 {
-    return c->lost_there && c->wins_here == wins && c->engine == engine && paper_why_lost(c->model, c->engine, c->machine) == reason;
+    return c->lost_there && c->wins_here == wins && c->engine == engine &&
+           paper_why_lost(c->model, c->engine, c->machine) == reason;
 }
 
 /* "MobileNetV2: Haswell 0.60 -> 1.52, Skylake 0.43 -> 1.65" */
@@ -121,7 +123,8 @@ static void print_why_here(const paper_cell *cells, int count, FILE *to)
             last = cells[i].model == model ? &cells[i] : last;
         if (!last)
             continue;
-        snprintf(line, sizeof line, "%s on %s: %s", paper_models[model].name, last->row->isa, paper_why_here(last, why, sizeof why));
+        snprintf(line, sizeof line, "%s on %s: %s", paper_models[model].name, last->row->isa,
+                 paper_why_here(last, why, sizeof why));
         table_wrap(line, 2, 80, to);
     }
 }
@@ -140,7 +143,9 @@ static void print_summary(const paper_row *rows, int row_count, FILE *to)
         fprintf(to, "No machine of the paper has a stand-in among what was measured.\n");
         return;
     }
-    fprintf(to, "%s%d of the paper's %d cells can be held against this run, by the scheme %s. int8 lost %d of\nthem there; %d of those win here.%s\n",
+    fprintf(to,
+            "%s%d of the paper's %d cells can be held against this run, by the scheme %s. int8 lost %d of\nthem there; %d of those "
+            "win here.%s\n",
             table_color(to, TABLE_STRONG), count, PAPER_MODELS * PAPER_ENGINES * PAPER_MACHINES - 1, cells[0].scheme, lost, won,
             table_color(to, TABLE_PLAIN));
     if (won)
@@ -166,7 +171,8 @@ static void print_absent(const paper_row *rows, int row_count, FILE *to)
                 first = rows[i].absent && first < 0 ? i : first;
             }
         if (absent)
-            fprintf(to, "%s%s%s: %s\n", paper_models[model].name, absent < all ? " from " : "", absent < all ? rows[first].isa : "", rows[first].absent);
+            fprintf(to, "%s%s%s: %s\n", paper_models[model].name, absent < all ? " from " : "", absent < all ? rows[first].isa : "",
+                    rows[first].absent);
     }
 }
 

@@ -1,5 +1,5 @@
-/* record.c - the frame of every JSON file of the bench (version, schema, machine), and the way into files. docs/BENCHMARKING.md lists
- * the names that stay. */
+/* record.c - the frame of every JSON file of the bench (version, schema, machine), and the way into files. docs/BENCHMARKING.md
+ * lists the names that stay. */
 #define _POSIX_C_SOURCE 200809L /* open_memstream, gmtime_r */
 #include <errno.h>
 #include <fcntl.h>
@@ -83,7 +83,8 @@ void bench_note_command(int argc, char **argv)
     size_t used = 0;
     for (int i = 0; i < argc && used < sizeof command_line; i++) {
         const char *slash = i ? NULL : strrchr(argv[i], '/'); /* not where the program lies */
-        used += (size_t)snprintf(command_line + used, sizeof command_line - used, "%s%s", i ? " " : "", slash ? slash + 1 : argv[i]);
+        used +=
+            (size_t)snprintf(command_line + used, sizeof command_line - used, "%s%s", i ? " " : "", slash ? slash + 1 : argv[i]);
     }
 }
 
@@ -138,7 +139,10 @@ void bench_json_noise(json *j, const measure_info *info)
 
 /* ------------------------------------------------------------------------------------------------- end ---- */
 
-static bool is_stdout(const char *path) { return path[0] == '-' && path[1] == '\0'; }
+static bool is_stdout(const char *path)
+{
+    return path[0] == '-' && path[1] == '\0';
+}
 
 void bench_output_rows(bench_output *o, arg_option rows[BENCH_OUTPUT_ROWS])
 {
@@ -207,7 +211,8 @@ bool bench_record_end(bench_record *record, const bench_output *o, const char *r
     if (ok && o->json_path)
         ok = write_file(record, NULL, o->json_path, NULL, why);
     if (ok && o->csv_path)
-        ok = json_parse(record->text, record->size, "results", &doc, why) && write_file(record, json_root(doc), o->csv_path, rows, why);
+        ok = json_parse(record->text, record->size, "results", &doc, why) &&
+             write_file(record, json_root(doc), o->csv_path, rows, why);
     json_free(doc);
     free(record->text);
     return ok;

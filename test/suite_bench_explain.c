@@ -1,5 +1,5 @@
-/* explain: the factors multiply to what was measured, and a loss is counted in the right one - first with made-up layers, whose factors are
- * known, then with a slow kernel planted into a real run. */
+/* explain: the factors multiply to what was measured, and a loss is counted in the right one - first with made-up layers, whose
+ * factors are known, then with a slow kernel planted into a real run. */
 #include "harness.h"
 
 #include <math.h>
@@ -10,7 +10,10 @@
 #include "shell.h"
 #include "slow_kernel.h"
 
-static bool near(double a, double b) { return fabs(a - b) <= 1e-9 * (1 + fabs(b)); }
+static bool near(double a, double b)
+{
+    return fabs(a - b) <= 1e-9 * (1 + fabs(b));
+}
 
 static double factor_of(const explanation *e, const char *name)
 {
@@ -47,7 +50,8 @@ static void ideal_layers_lose_nothing(void)
     const explain_input in = {f32, int8, 2, 2, 4, 0, {4, 3.9, 4.1}, 4, 1};
     explanation e;
     CHECK(explain(&in, &e));
-    CHECK_MSG(near(factor_of(&e, "hardware"), 4) && near(product_of(&e), 4), "hardware %g, product %g", factor_of(&e, "hardware"), product_of(&e));
+    CHECK_MSG(near(factor_of(&e, "hardware"), 4) && near(product_of(&e), 4), "hardware %g, product %g", factor_of(&e, "hardware"),
+              product_of(&e));
     for (int i = 1; i < e.factor_count; i++)
         CHECK_MSG(near(e.factors[i].factor, 1), "%s is %g", e.factors[i].name, e.factors[i].factor);
     explain_free(&e);
@@ -98,7 +102,8 @@ static void saved_products_are_a_factor_of_their_own(void)
     CHECK(near(model_algo_share("winograd", "winograd_u8s8 avx2 F(4x4,3x3)"), 0.25));
     CHECK(near(model_algo_share("winograd", "winograd_u8s8 avx512vnni F(4x4,3x3)"), 0.5));
     CHECK(explain(&in, &e));
-    CHECK_MSG(near(factor_of(&e, "algorithms"), 16.0 / 36) && near(product_of(&e), 2), "algorithms %g", factor_of(&e, "algorithms"));
+    CHECK_MSG(near(factor_of(&e, "algorithms"), 16.0 / 36) && near(product_of(&e), 2), "algorithms %g",
+              factor_of(&e, "algorithms"));
     CHECK_MSG(strstr(e.layers[0].reason, "winograd") != NULL, "%s", e.layers[0].reason);
     explain_free(&e);
 }
@@ -110,7 +115,8 @@ static void threads_are_a_factor(void)
     const explain_input in = {&f32, &int8, 1, 1, 4, 1e-9, {2.5, 2.4, 2.6}, 3, 2};
     explanation e;
     CHECK(explain(&in, &e));
-    CHECK_MSG(near(factor_of(&e, "threads"), 2.5 / 3) && near(product_of(&e), 2.5), "threads %g, product %g", factor_of(&e, "threads"), product_of(&e));
+    CHECK_MSG(near(factor_of(&e, "threads"), 2.5 / 3) && near(product_of(&e), 2.5), "threads %g, product %g",
+              factor_of(&e, "threads"), product_of(&e));
     /* 1000 outputs at 1 ns each are 1 of the 25 us. */
     CHECK_MSG(near(factor_of(&e, "conversions"), 24.0 / 25), "conversions %g", factor_of(&e, "conversions"));
     explain_free(&e);
@@ -199,4 +205,7 @@ static const test_case cases[] = {
     {"a_slow_kernel_shows_in_its_factor", a_slow_kernel_shows_in_its_factor},
     {"the_command_multiplies", the_command_multiplies},
 };
-static void __attribute__((constructor)) add_suite(void) { test_register("bench_explain", cases, TEST_COUNT(cases)); }
+static void __attribute__((constructor)) add_suite(void)
+{
+    test_register("bench_explain", cases, TEST_COUNT(cases));
+}

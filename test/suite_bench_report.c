@@ -1,4 +1,5 @@
-/* What the bench reads and writes: the JSON reader against good and broken texts, compare, report, the rewritten document, CSV, noise. */
+/* What the bench reads and writes: the JSON reader against good and broken texts, compare, report, the rewritten document, CSV,
+ * noise. */
 #include "harness.h"
 
 #include <math.h>
@@ -14,7 +15,10 @@
 #include "shell.h"
 #include "stats.h"
 
-static bool near(double a, double b) { return fabs(a - b) <= 1e-12 * (1 + fabs(b)); }
+static bool near(double a, double b)
+{
+    return fabs(a - b) <= 1e-12 * (1 + fabs(b));
+}
 
 /* ---------------------------------------------------------------------------------------------- reader ---- */
 
@@ -27,7 +31,8 @@ static json_doc *parse(const char *text, failure *why)
 static void reads_values(void)
 {
     failure why;
-    json_doc *doc = parse(" {\"a\": [1, -2.5e3, 0, \"x\\n\\u00e9\\ud83d\\ude00\", true, null, {}, []], \"b\": {\"c\": false}} ", &why);
+    json_doc *doc =
+        parse(" {\"a\": [1, -2.5e3, 0, \"x\\n\\u00e9\\ud83d\\ude00\", true, null, {}, []], \"b\": {\"c\": false}} ", &why);
     CHECK_MSG(doc != NULL, "%s", why.text);
     const json_value *a = json_get(json_root(doc), "a"), *v = json_first(a);
     CHECK(a && a->kind == JSON_ARRAY && a->count == 8);
@@ -41,9 +46,42 @@ static void reads_values(void)
 
 static void refuses_what_is_no_json(void)
 {
-    static const char *const broken[] = {"", " ", "{", "[", "[1", "[1,", "[1,]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "[1 2]", "01", "1.", ".5", "1e",
-                                         "-", "+1", "0x10", "nan", "NaN", "Infinity", "tru", "nul", "\"", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u0000\"",
-                                         "\"a\nb\"", "[1]]", "{} {}", "1e999", "'a'", "[\"a\" \"b\"]", "\"\\ud800\\u\""};
+    static const char *const broken[] = {"",
+                                         " ",
+                                         "{",
+                                         "[",
+                                         "[1",
+                                         "[1,",
+                                         "[1,]",
+                                         "{\"a\"}",
+                                         "{\"a\":}",
+                                         "{\"a\":1,}",
+                                         "{a:1}",
+                                         "[1 2]",
+                                         "01",
+                                         "1.",
+                                         ".5",
+                                         "1e",
+                                         "-",
+                                         "+1",
+                                         "0x10",
+                                         "nan",
+                                         "NaN",
+                                         "Infinity",
+                                         "tru",
+                                         "nul",
+                                         "\"",
+                                         "\"\\",
+                                         "\"\\x\"",
+                                         "\"\\u12\"",
+                                         "\"\\u0000\"",
+                                         "\"a\nb\"",
+                                         "[1]]",
+                                         "{} {}",
+                                         "1e999",
+                                         "'a'",
+                                         "[\"a\" \"b\"]",
+                                         "\"\\ud800\\u\""};
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
         failure why = {""};
         json_doc *doc = parse(broken[i], &why);
@@ -78,7 +116,8 @@ static void depth_and_cuts(void)
 /* Random damage never does worse than a refusal. */
 static void damaged_texts(void)
 {
-    static const char whole[] = "{\"schema\": 1, \"models\": [{\"model\": \"a\\u0041\", \"median_ms\": 1.25, \"layers\": [[], {}]}], \"x\": [true, false, null, -1e-9]}";
+    static const char whole[] = "{\"schema\": 1, \"models\": [{\"model\": \"a\\u0041\", \"median_ms\": 1.25, \"layers\": [[], "
+                                "{}]}], \"x\": [true, false, null, -1e-9]}";
     for (int round = 0; round < 3000; round++) {
         char *copy = malloc(sizeof whole);
         failure why;
@@ -135,7 +174,8 @@ static void neighbours_widen_the_interval(void)
         wave[i] = sin(i / 15.0);
     for (int i = 0; i < 200; i++)
         mixed[i] = wave[(i * 77) % 200];
-    const stats_interval series = stats_bootstrap_series(wave, 200), random = stats_bootstrap_series(mixed, 200), plain = stats_bootstrap(mixed, 200);
+    const stats_interval series = stats_bootstrap_series(wave, 200), random = stats_bootstrap_series(mixed, 200),
+                         plain = stats_bootstrap(mixed, 200);
     CHECK_MSG(series.hi - series.lo > 1.5 * (plain.hi - plain.lo), "%g against %g", series.hi - series.lo, plain.hi - plain.lo);
     CHECK(random.hi - random.lo < 1.5 * (plain.hi - plain.lo) && near(series.median, plain.median));
     const double one[] = {3};
@@ -162,14 +202,18 @@ static void lost_time_is_seen(void)
 static const char *write_run(const char *name, double ms, double half_width)
 {
     char text[1024];
-    const int size = snprintf(text, sizeof text,
-                              "{\"octet\": \"0.1.0\", \"schema\": 1, \"machine\": {\"cpu\": \"A <b> & \\\"c\\\"\", \"cores\": 2, \"peaks\": {\"avx2\": "
-                              "{\"f32_gflops\": 100, \"u8s8_gops\": 200}}, \"bandwidth_gbs\": {\"l1\": 300, \"dram\": 20}}, \"models\": [{\"model\": \"<net>\", "
-                              "\"scheme\": \"f32\", \"isa\": \"avx2\", \"threads\": 1, \"median_ms\": %g, \"lo_ms\": %g, \"hi_ms\": %g, \"layers\": [{\"name\": "
-                              "\"conv\", \"op\": \"conv\", \"precision\": \"f32\", \"algo\": \"direct\", \"macs\": 1000000, \"bytes_moved\": 50000, \"median_us\": 30, "
-                              "\"out\": [1, 2]}]}], \"pairs\": [{\"model\": \"<net>\", \"scheme\": \"int8-static\", \"isa\": \"avx2\", \"threads\": 1, "
-                              "\"speedup\": 1.9, \"lo\": 1.8, \"hi\": 2}]}",
-                              ms, ms - half_width, ms + half_width);
+    const int size = snprintf(
+        text, sizeof text,
+        "{\"octet\": \"0.1.0\", \"schema\": 1, \"machine\": {\"cpu\": \"A <b> & \\\"c\\\"\", \"cores\": 2, \"peaks\": {\"avx2\": "
+        "{\"f32_gflops\": 100, \"u8s8_gops\": 200}}, \"bandwidth_gbs\": {\"l1\": 300, \"dram\": 20}}, \"models\": [{\"model\": "
+        "\"<net>\", "
+        "\"scheme\": \"f32\", \"isa\": \"avx2\", \"threads\": 1, \"median_ms\": %g, \"lo_ms\": %g, \"hi_ms\": %g, \"layers\": "
+        "[{\"name\": "
+        "\"conv\", \"op\": \"conv\", \"precision\": \"f32\", \"algo\": \"direct\", \"macs\": 1000000, \"bytes_moved\": 50000, "
+        "\"median_us\": 30, "
+        "\"out\": [1, 2]}]}], \"pairs\": [{\"model\": \"<net>\", \"scheme\": \"int8-static\", \"isa\": \"avx2\", \"threads\": 1, "
+        "\"speedup\": 1.9, \"lo\": 1.8, \"hi\": 2}]}",
+        ms, ms - half_width, ms + half_width);
     return shell_write(name, text, (size_t)size);
 }
 
@@ -182,8 +226,8 @@ static void check_compare(const char *before, const char *after, const char *opt
 /* Exit 1 only when the whole interval lies beyond the limit. */
 static void compare_fails_only_beyond_chance(void)
 {
-    const char *base = write_run("base.json", 10, 0.1), *same = write_run("same.json", 10.2, 0.1), *slow = write_run("slow.json", 12, 0.1),
-               *vague = write_run("vague.json", 12, 1.9);
+    const char *base = write_run("base.json", 10, 0.1), *same = write_run("same.json", 10.2, 0.1),
+               *slow = write_run("slow.json", 12, 0.1), *vague = write_run("vague.json", 12, 1.9);
     check_compare(base, same, "", 0);
     check_compare(base, slow, "", 1);
     check_compare(slow, base, "", 0);
@@ -198,17 +242,19 @@ static void compare_fails_only_beyond_chance(void)
 static void check_refused(const char *command, const char *word)
 {
     const shell_result *r = shell_run("$bench %s", command);
-    CHECK_MSG(r->status == 2 && shell_is_line(r->err, "octet-bench") && strstr(r->err, word), "%s: exit code %d: %s", command, r->status, r->err);
+    CHECK_MSG(r->status == 2 && shell_is_line(r->err, "octet-bench") && strstr(r->err, word), "%s: exit code %d: %s", command,
+              r->status, r->err);
 }
 
 static void wrong_files_are_told_in_a_line(void)
 {
     char command[1024];
     const char *base = write_run("base.json", 10, 0.1), *cut = shell_write("cut.json", "{\"schema\": 1,\n\"models\": [", 26),
-               *other = shell_write("other.json", "{\"schema\": 1, \"models\": []}", 27), *none = shell_write("none.json", "[1, 2]", 6),
-               *newer = shell_write("newer.json", "{\"schema\": 99}", 14);
+               *other = shell_write("other.json", "{\"schema\": 1, \"models\": []}", 27),
+               *none = shell_write("none.json", "[1, 2]", 6), *newer = shell_write("newer.json", "{\"schema\": 99}", 14);
     const char *const files[] = {cut, other, none, newer, "no_such_file.json"};
-    static const char *const words[] = {"cut.json:2:", "nothing in common", "no result of octet-bench", "newer", "no_such_file.json"};
+    static const char *const words[] = {"cut.json:2:", "nothing in common", "no result of octet-bench", "newer",
+                                        "no_such_file.json"};
     for (int i = 0; i < 5; i++) {
         snprintf(command, sizeof command, "compare %s %s", base, files[i]);
         check_refused(command, words[i]);
@@ -224,14 +270,15 @@ static void wrong_files_are_told_in_a_line(void)
 /* Every subcommand that measures: names what is wrong and what is possible, before it measures. */
 static void wrong_options_list_what_is_possible(void)
 {
-    static const char *const calls[][2] = {{"models no_such_net", "resnet50"},        {"models kws --scheme int4", "int8-static"},
-                                           {"models kws --isa z80", "scalar"},        {"models kws --threads 0", "1..256"},
-                                           {"explain no_such_net", "resnet50"},       {"explain kws --scheme int4", "int8-static"},
-                                           {"explain kws --isa z80", "scalar"},       {"explain kws --threads 0", "1..256"},
-                                           {"explain kws --json /no/x", "/no/x"},     {"paper --isa z80", "scalar"},
-                                           {"paper --threads 1000", "1..256"},        {"paper --csv /no/x", "/no/x"},
-                                           {"kernels --isa z80", "scalar"},           {"peak --threads 0", "1..256"},
-                                           {"paper --model no_such_net", "vgg16"},    {"models kws --json - --csv -", "standard output"}};
+    static const char *const calls[][2] = {
+        {"models no_such_net", "resnet50"},     {"models kws --scheme int4", "int8-static"},
+        {"models kws --isa z80", "scalar"},     {"models kws --threads 0", "1..256"},
+        {"explain no_such_net", "resnet50"},    {"explain kws --scheme int4", "int8-static"},
+        {"explain kws --isa z80", "scalar"},    {"explain kws --threads 0", "1..256"},
+        {"explain kws --json /no/x", "/no/x"},  {"paper --isa z80", "scalar"},
+        {"paper --threads 1000", "1..256"},     {"paper --csv /no/x", "/no/x"},
+        {"kernels --isa z80", "scalar"},        {"peak --threads 0", "1..256"},
+        {"paper --model no_such_net", "vgg16"}, {"models kws --json - --csv -", "standard output"}};
     for (size_t i = 0; i < sizeof calls / sizeof calls[0] && !test_failed(); i++)
         check_refused(calls[i][0], calls[i][1]);
 }
@@ -248,9 +295,11 @@ static void the_page_is_self_contained(void)
     char *text = shell_read(page, &size);
     CHECK(text != NULL);
     const bool complete = strstr(text, "<!doctype html>") && strstr(text, "</html>");
-    const bool alone = !strstr(text, "http:") && !strstr(text, "https:") && !strstr(text, " src=") && !strstr(text, "@import") && !strstr(text, "<link");
+    const bool alone = !strstr(text, "http:") && !strstr(text, "https:") && !strstr(text, " src=") && !strstr(text, "@import") &&
+                       !strstr(text, "<link");
     const bool escaped = !strstr(text, "<net>") && strstr(text, "&lt;net&gt;") && !strstr(text, "A <b>");
-    const bool charts = strstr(text, "<svg") && strstr(text, "role=\"img\"") && strstr(text, "<desc>") && strstr(text, "Roofline") && strstr(text, "side by side");
+    const bool charts = strstr(text, "<svg") && strstr(text, "role=\"img\"") && strstr(text, "<desc>") &&
+                        strstr(text, "Roofline") && strstr(text, "side by side");
     const bool modes = strstr(text, "prefers-color-scheme:dark") && strstr(text, "@media print") && strstr(text, "viewport");
     free(text);
     CHECK(complete && alone && escaped && charts && modes);
@@ -259,16 +308,19 @@ static void the_page_is_self_contained(void)
 /* Only what stands between the markers changes. */
 static void the_document_keeps_its_words(void)
 {
-    static const char document[] = "# Title\n\nWords before.\n<!-- octet-bench: models -->\nold table\n<!-- octet-bench: end -->\nbetween\n"
-                                   "<!-- octet-bench: kernels -->\nstays, for there are no kernels\n<!-- octet-bench: end -->\nafter\n";
+    static const char document[] =
+        "# Title\n\nWords before.\n<!-- octet-bench: models -->\nold table\n<!-- octet-bench: end -->\nbetween\n"
+        "<!-- octet-bench: kernels -->\nstays, for there are no kernels\n<!-- octet-bench: end -->\nafter\n";
     const char *run = write_run("one.json", 10, 0.1), *path = shell_write("document.md", document, sizeof document - 1);
-    const shell_result *r = shell_run("$bench report %s --markdown %s && cp %s %s.once && $bench report %s --markdown %s && cmp %s %s.once", run, path, path, path,
-                                      run, path, path, path);
+    const shell_result *r =
+        shell_run("$bench report %s --markdown %s && cp %s %s.once && $bench report %s --markdown %s && cmp %s %s.once", run, path,
+                  path, path, run, path, path, path);
     CHECK_MSG(r->status == 0, "exit code %d: %s", r->status, r->err);
     size_t size;
     char *text = shell_read(path, &size);
     CHECK(text != NULL);
-    const bool kept = !strncmp(text, "# Title\n\nWords before.\n", 23) && strstr(text, "\nbetween\n") && strstr(text, "stays, for") && strstr(text, "\nafter\n");
+    const bool kept = !strncmp(text, "# Title\n\nWords before.\n", 23) && strstr(text, "\nbetween\n") &&
+                      strstr(text, "stays, for") && strstr(text, "\nafter\n");
     const bool changed = !strstr(text, "old table") && strstr(text, "| <net> | f32 | avx2 | 1 |");
     free(text);
     CHECK(kept && changed);
@@ -299,7 +351,8 @@ static void a_busy_neighbour_is_flagged(void)
         test_skip("the system does not tell what others do");
         return;
     }
-    const shell_result *r = shell_run("(while :; do :; done) & a=$!; (while :; do :; done) & b=$!; $bench models kws --seconds 0.7 --json -; kill $a $b");
+    const shell_result *r = shell_run(
+        "(while :; do :; done) & a=$!; (while :; do :; done) & b=$!; $bench models kws --seconds 0.7 --json -; kill $a $b");
     CHECK_MSG(r->status == 0 && shell_is_json(r->out), "exit code %d: %s", r->status, r->err);
     CHECK_MSG(strstr(r->out, "\"quiet\": false") != NULL, "a busy neighbour went unnoticed: %.1500s", strstr(r->out, "\"noise\""));
 }
@@ -338,4 +391,7 @@ static const test_case cases[] = {
     {"a_busy_neighbour_is_flagged", a_busy_neighbour_is_flagged},
     {"the_paper_survives_an_interrupt", the_paper_survives_an_interrupt},
 };
-static void __attribute__((constructor)) add_suite(void) { test_register("bench_report", cases, TEST_COUNT(cases)); }
+static void __attribute__((constructor)) add_suite(void)
+{
+    test_register("bench_report", cases, TEST_COUNT(cases));
+}
