@@ -231,7 +231,7 @@ int cmd_quantize(int argc, char **argv)
         {"--weights", .kind = ARG_TEXT, .to = &o.weights, .value = "NAME",
          .help = "how weights are scaled: mse (default), max; tensor: one scale per layer"},
         {"--rounding", .kind = ARG_TEXT, .to = &o.rounding, .value = "NAME",
-         .help = "of weights: nearest, gptq (second order, slow), auto (default: gptq if quick)"},
+         .help = "of weights: nearest, gptq (slow), auto (default: gptq if quick)"},
         {"--equalize", .kind = ARG_FLAG, .to = &o.equalize, .help = "cross-layer equalisation first (calibrates twice)"},
         {"--ranges", .kind = ARG_TEXT, .to = &o.ranges, .value = "FILE.json",
          .help = "writes the ranges there; without --calib: takes them from there"},
