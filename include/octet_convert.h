@@ -169,18 +169,19 @@ OCT_API oct_status oct_equalize(oct_graph *graph, const oct_calibration *calibra
 
 /* All zero (or a NULL pointer to it) means the defaults. docs/QUANTIZATION.md explains the methods. */
 typedef struct oct_quantize_options {
-    const char *method;   /* how a tensor's range is chosen from what calibration saw: "minmax", "percentile", "mse", "entropy", "best";
-                             NULL for the default, "mse" */
+    const char *method;   /* how a tensor's range is chosen from what calibration saw: "minmax", "percentile", "mse" (default),
+                             "entropy", "best" */
     double percentile;    /* of the method of that name, 50..100; 0 means 99.99: that share of the numbers lies inside */
-    const char *weights;  /* how the scales of weights are chosen: "mse" (default: least error, per channel), "max" (largest weight, per
-                             channel), "tensor" (largest weight of all: one scale for the layer, for comparison) */
-    const char *rounding; /* "nearest"; "gptq": errors of rounded weights are made good by the weights that come after, with what kept samples
-                             say about the inputs (E. Frantar et al., "GPTQ", 2022); "auto" (default): gptq for as many layers as
-                             can be done in about half a second */
+    const char *weights;  /* how the scales of weights are chosen: "mse" (default: least error, per channel), "max" (largest
+                             weight, per channel), "tensor" (largest weight of all: one scale for the layer, for comparison) */
+    const char *rounding; /* "nearest"; "gptq": errors of rounded weights are made good by the weights that come after, with what
+                             samples say about the inputs (E. Frantar et al., "GPTQ", 2022); "auto" (default): gptq for as many
+                             layers as can be done in about half a second */
     const char *const *keep_float;  /* names of convolutions and dense layers that are to stay in f32 */
     int keep_float_count;
     /* Mixed precision: as few layers as possible stay in f32, the most sensitive first, until on the kept calibration samples ... */
-    double max_drop;      /* ... top-1 drops by no more than this many points (by the same largest output, if there are no labels); 0: off */
+    double max_drop;      /* ... top-1 drops by no more than this many points (without labels: the float model's answers are taken for
+                             right); 0: off */
     double min_sqnr;      /* ... the outputs' signal to noise ratio is at least this many dB; 0: off */
     const int64_t *labels;/* of the samples, in the order of oct_calibration_add; NULL for none */
     int64_t label_count;

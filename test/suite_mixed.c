@@ -161,7 +161,8 @@ static void second_order_rounding(void)
         }
         CHECK_OK(oct_calibration_add(c, (const void *const[]){x}));
     }
-    const double nearest = quantized_snr(g, c, &(oct_quantize_options){.rounding = "nearest"}), second = quantized_snr(g, c, &(oct_quantize_options){.rounding = "gptq"});
+    const double nearest = quantized_snr(g, c, &(oct_quantize_options){.rounding = "nearest"});
+    const double second = quantized_snr(g, c, &(oct_quantize_options){.rounding = "gptq"});
     CHECK_MSG(second > nearest + 0.3, "%.2f dB, %.2f dB by second order", nearest, second);
     oct_calibration_free(c);
     oct_graph_free(g);
@@ -176,7 +177,8 @@ static void second_order_layers(void)
         y = net_relu(g, net_conv(g, y, 32, 3, 2, 1, groups));
         net_output(g, net_dense(g, net_reshape(g, y, &(oct_shape){2, {1, 4 * 4 * 32}}), 10));
         oct_calibration *c = calibrated(g, 40, 0, 1);
-        const double nearest = quantized_snr(g, c, &(oct_quantize_options){.rounding = "nearest"}), second = quantized_snr(g, c, &(oct_quantize_options){.rounding = "gptq"});
+        const double nearest = quantized_snr(g, c, &(oct_quantize_options){.rounding = "nearest"});
+        const double second = quantized_snr(g, c, &(oct_quantize_options){.rounding = "gptq"});
         CHECK_MSG(second > nearest - 1, "%d groups: %.2f dB, %.2f dB by second order", groups, nearest, second);
         oct_calibration_free(c);
         oct_graph_free(g);
@@ -366,10 +368,10 @@ static void ranges_in_files(void)
         return;
     const shell_result *r = shell_run("$octet import demo/digits.onnx -o %s", shell_path("float.oct"));
     CHECK_MSG(r->status == 0, "%s", r->err);
-    r = shell_run("$octet quantize %s --calib demo/digits_calib.u8 --scale 1/255 --samples 20 --no-bias-correction --weights max "
+    r = shell_run("$octet quantize %s --calib demo/digits_calib.u8 --scale 1/255 --samples 20 --no-bias-correction --weights max --rounding nearest "
                   "--ranges %s -o %s", shell_path("float.oct"), shell_path("r.json"), shell_path("a.oct"));
     CHECK_MSG(r->status == 0, "%s", r->err);
-    r = shell_run("$octet quantize %s --ranges %s --no-bias-correction --weights max -o %s", shell_path("float.oct"),
+    r = shell_run("$octet quantize %s --ranges %s --no-bias-correction --weights max --rounding nearest -o %s", shell_path("float.oct"),
                   shell_path("r.json"), shell_path("b.oct"));
     CHECK_MSG(r->status == 0, "%s", r->err);
     r = shell_run("$octet run %s --input demo/digits_test.u8 --scale 1/255 --output %s && $octet eval %s --data demo/digits_test.u8 "

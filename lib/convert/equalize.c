@@ -1,4 +1,4 @@
-/* Cross-layer equalisation (M. Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019, section 4.1).
+/* Cross-layer equalisation (M. Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019).
  *
  *   x  = relu(W1 v + b1)        y = W2 x                 channel i of x reaches to 0.1, its neighbour to 10: it has 2 of 255 steps
  *   x' = relu(W1' v + b1')      y = W2' x'               row i of W1 and b1 divided by s[i], column i of W2 multiplied by it
@@ -133,7 +133,7 @@ static void make_groups(equalizer *e)
 
 /* ----------------------------------------------------------------------------------------------------- measuring ---- */
 
-/* Of channel i in the layer's weights: where it begins, how far the next output channel is, and how many numbers are to be visited. */
+/* b[i] grows to the largest weight that input channel i is multiplied with: input channels are the weights' last dimension. */
 static void measure_columns(const oct_graph *graph, const oct_node *node, int64_t channels, double *b)
 {
     const oct_shape *shape = &graph->values[node->in[OCT_IN_W]].shape;

@@ -35,7 +35,7 @@ typedef struct oct_scale {
 typedef struct oct_weight_choice {
     int8_t *q;                           /* the rounded weights, where not simply the nearest (rounding_gptq.c); else NULL */
     float *scale;                        /* per output channel; NULL before the choice */
-    float *mean;                         /* per weight of a channel and group: what it is multiplied by on average; NULL if not known */
+    float *mean;                         /* per group and weight: what it is multiplied by on average; NULL if not known */
 } oct_weight_choice;
 
 /* Why a layer stays in f32. */
@@ -111,7 +111,7 @@ oct_status oct_weights_fit(const oct_quant_plan *plan, int n, bool *fit);
 /* Gives the int8 conv or dense n s8 weights and an s32 bias. */
 oct_status oct_quantize_weights(oct_quant_plan *plan, int n);
 
-/* weight_scales.c: fills choice->scale and choice->mean of node n of a float graph, a convolution or dense layer with constant weights. */
+/* weight_scales.c: fills scale and mean of the choice for node n of a float graph, a layer with constant weights. */
 oct_status oct_choose_weights(const oct_graph *graph, int n, const oct_calibration *calibration, const oct_quantize_options *options,
                               oct_weight_choice *choice);
 void oct_weight_choice_free(oct_weight_choice *choice);
@@ -122,7 +122,7 @@ float oct_largest_scale(const float *w, int64_t count, double bias, double x_sca
 oct_status oct_note_plan(oct_quant_plan *plan);
 
 /* bias_correct.c */
-/* mean[i]: the mean of what weight i of any channel of group g is multiplied by, padding counted as zeros; g * each + i in the array. */
+/* mean[g * each + i]: the mean of what weight i of any channel of group g is multiplied by, padding counted as zeros. */
 oct_status oct_weight_means(const oct_graph *graph, int n, const oct_value_stats *x, float **mean);
 /* sum (scale * q[i] - w[i]) * mean[i]: how much a channel's output is too large on average. */
 double oct_mean_error(const float *w, const int8_t *q, float scale, const float *mean, int64_t count);
