@@ -43,13 +43,13 @@ static oct_conv_shape random_shape(void)
     static const uint8_t kinds[][4] = {{3, 3, 1, 1}, {3, 3, 1, 1}, {3, 3, 1, 1}, {3, 3, 2, 1}, {3, 3, 2, 1},
                                        {3, 3, 2, 1}, {5, 5, 1, 1}, {5, 5, 2, 1}, {7, 7, 1, 1}, {1, 1, 1, 1},
                                        {3, 3, 1, 2}, {2, 3, 2, 1}, {1, 5, 3, 2}};
-    static const uint8_t channels[] = {1, 2, 3, 8, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65, 80, 96, 127, 128, 129};
+    static const uint16_t channels[] = {1, 2, 3, 8, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65, 80, 96, 127, 128, 129, 512};
     const uint8_t *kind = kinds[test_below(sizeof kinds / sizeof kinds[0])];
     oct_conv_shape s = {.batch = 1 + test_below(8) / 7, .kernel_h = kind[0], .kernel_w = kind[1], .stride_h = kind[2],
                         .stride_w = kind[2], .dilation_h = kind[3], .dilation_w = kind[3]};
     if (test_below(10) == 0)
         s.stride_w = 3 - s.stride_w % 2;
-    s.in_c = test_below(4) ? channels[test_below(sizeof channels)] : 1 + test_below(140);
+    s.in_c = test_below(4) ? channels[test_below(sizeof channels / sizeof channels[0])] : 1 + test_below(140);
     s.groups = s.in_c;
     s.out_c = s.in_c * (test_below(10) ? 1 : 2);
     random_axis(&s.in_h, &s.out_h, s.kernel_h, s.stride_h, s.dilation_h, &s.pad_top);

@@ -17,6 +17,9 @@
  * The order: a strip of rows, in it block after block, in that row pair after row pair: so the rows of a block meet again in L1 for the
  * next pair, and the strip stays in L2 while the blocks pass over it.
  *
+ * Pixels a multiple of 2 KiB apart share a few sets of the L1 cache: rows would push each other out, and stores look like the loads of
+ * the same set. There the rows of a block are first copied, each once, to a ring in scratch memory, pixel beside pixel.
+ *
  * Packed: | block 0: tap 0: 16 channels | tap 1 | .. | bias | block 1 .. |        blocks as in depthwise_avx512.h
  *
  * Judged by the FMA peak as long as the image is in cache; beyond, by the GB/s of its level.
@@ -116,31 +119,58 @@ OCT_INLINE void walk(const sweep *s, const size_t kernel, const size_t stride, c
     }
 }
 
+/* Rows of one block of channels, pixel beside pixel: row y has place y % RING_ROWS. */
+typedef struct ring {
+    float *at;
+    size_t next;                /* the first row that is not there yet */
+} ring;
+
+enum { RING_ROWS = 8 };         /* a power of two; a row pair of 5x5 at stride 2 needs 7 */
+
+static bool needs_ring(const oct_conv_shape *s) { return s->in_c * sizeof(float) % 2048 == 0; }
+
+/* Row y of the image, copied if it is new. Rows come in rising order; a new strip begins with rows that may be there already. */
+static const float *ring_row(ring *r, const oct_conv_shape *shape, const float *image, size_t y)
+{
+    float *row = r->at + y % RING_ROWS * shape->in_w * 16;
+    if (y < r->next)
+        return row;
+    const float *from = image + y * shape->in_w * shape->in_c;
+    for (size_t x = 0; x < shape->in_w; x++, from += shape->in_c)
+        _mm512_storeu_ps(row + 16 * x, _mm512_loadu_ps(from));
+    r->next = y + 1;
+    return row;
+}
+
 /* The input rows of output rows oy, oy + 1. A row outside the image points at its first row. */
-OCT_INLINE void set_rows(sweep *s, const oct_conv_shape *shape, const float *image, size_t oy, const size_t in_rows)
+OCT_INLINE void set_rows(sweep *s, const oct_conv_shape *shape, const float *image, size_t oy, const size_t in_rows, ring *r)
 {
     OCT_UNROLL
     for (size_t i = 0; i < in_rows; i++) {
         const size_t y = oy * shape->stride_h + i - shape->pad_top;
         const bool inside = y < shape->in_h;
-        s->in[i] = image + (inside ? y * shape->in_w * shape->in_c : 0);
         s->inside[i] = inside ? 0xffff : 0;
+        if (r->at)
+            s->in[i] = inside ? ring_row(r, shape, image, y) : r->at;
+        else
+            s->in[i] = image + (inside ? y * shape->in_w * shape->in_c : 0);
     }
 }
 
 /* Output rows [begin, end) of one image, block by block; kernel and stride are constant wherever this is inlined. */
-OCT_INLINE void strip(const oct_depthwise_job *job, const float *image, void *out, size_t begin, size_t end, const size_t kernel,
-                      const size_t stride)
+OCT_INLINE void strip(const oct_depthwise_job *job, const float *image, void *out, size_t begin, size_t end, void *scratch,
+                      const size_t kernel, const size_t stride)
 {
     const oct_conv_shape *shape = job->shape;
     const size_t elem = job->e.out_elem == OCT_ELEM_F32 ? sizeof(float) : 1, out_row = shape->out_w * job->e.out_ld * elem;
     for (size_t block = 0; block < oct_blocks_16(shape->in_c); block++) {
         const size_t c = oct_block_16_at(shape->in_c, block);
         const float *packed = (const float *)job->packed + block * 16 * (kernel * kernel + 1);
-        sweep s = {.in_w = shape->in_w, .out_w = shape->out_w, .pad_left = shape->pad_left, .pixel = shape->in_c, .w = packed,
+        sweep s = {.in_w = shape->in_w, .out_w = shape->out_w, .pad_left = shape->pad_left, .pixel = scratch ? 16 : shape->in_c, .w = packed,
                    .bias = packed + 16 * kernel * kernel, .e = &job->e};
+        ring r = {scratch, 0};
         for (size_t y = begin; y < end; y += 2) {
-            set_rows(&s, shape, image + c, y, stride + kernel);
+            set_rows(&s, shape, image + c, y, stride + kernel, &r);
             s.out[0] = (char *)out + y * out_row + c * elem;
             s.out[1] = (char *)s.out[0] + out_row;
             if (y + 1 < end)
@@ -152,7 +182,7 @@ OCT_INLINE void strip(const oct_depthwise_job *job, const float *image, void *ou
 }
 
 /* Output rows [begin, end) of all images, strip by strip; a strip ends with its image. */
-OCT_INLINE void run(const oct_depthwise_job *job, size_t begin, size_t end, const size_t kernel, const size_t stride)
+OCT_INLINE void run(const oct_depthwise_job *job, size_t begin, size_t end, void *scratch, const size_t kernel, const size_t stride)
 {
     const oct_conv_shape *s = job->shape;
     const size_t strip_rows = (STRIP_BYTES / (s->in_w * s->in_c * stride * sizeof(float)) + 2) & ~(size_t)1;
@@ -163,33 +193,30 @@ OCT_INLINE void run(const oct_depthwise_job *job, size_t begin, size_t end, cons
         if (rows > s->out_h - y)
             rows = s->out_h - y;
         strip(job, (const float *)job->in + n * s->in_h * s->in_w * s->in_c,
-              (char *)job->e.out + n * s->out_h * s->out_w * job->e.out_ld * elem, y, y + rows, kernel, stride);
+              (char *)job->e.out + n * s->out_h * s->out_w * job->e.out_ld * elem, y, y + rows, needs_ring(s) ? scratch : NULL,
+              kernel, stride);
         begin += rows;
     }
 }
 
 void oct_depthwise_f32_3x3s1_avx512(const oct_depthwise_job *job, size_t begin, size_t end, void *scratch)
 {
-    (void)scratch;
-    run(job, begin, end, 3, 1);
+    run(job, begin, end, scratch, 3, 1);
 }
 
 void oct_depthwise_f32_3x3s2_avx512(const oct_depthwise_job *job, size_t begin, size_t end, void *scratch)
 {
-    (void)scratch;
-    run(job, begin, end, 3, 2);
+    run(job, begin, end, scratch, 3, 2);
 }
 
 void oct_depthwise_f32_5x5s1_avx512(const oct_depthwise_job *job, size_t begin, size_t end, void *scratch)
 {
-    (void)scratch;
-    run(job, begin, end, 5, 1);
+    run(job, begin, end, scratch, 5, 1);
 }
 
 void oct_depthwise_f32_5x5s2_avx512(const oct_depthwise_job *job, size_t begin, size_t end, void *scratch)
 {
-    (void)scratch;
-    run(job, begin, end, 5, 2);
+    run(job, begin, end, scratch, 5, 2);
 }
 
 /* ----------------------------------------------------------------------------------- shapes and packing ---- */
@@ -208,8 +235,7 @@ bool oct_depthwise_accepts_5x5s2_avx512(const oct_conv_shape *s) { return accept
 
 size_t oct_depthwise_scratch_bytes_avx512(const oct_conv_shape *s)
 {
-    (void)s;
-    return 0;
+    return needs_ring(s) ? RING_ROWS * s->in_w * 16 * sizeof(float) : 0;
 }
 
 size_t oct_depthwise_f32_packed_bytes_avx512(const oct_conv_shape *s)
