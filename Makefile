@@ -92,6 +92,13 @@ $(BUILD)/obj/%.o: %.c
 	$(call SAY,CC)
 	$(Q)$(CC) $(BASE) $(FLAGS_OF) $(CFLAGS) -MMD -MP -c $< -o $@
 
+# Which instruction sets there are is part of dispatch.o and peak.o: they are compiled anew when that changes.
+$(BUILD)/isas: FORCE
+	@mkdir -p $(@D)
+	@echo "$(HAVE) $(PEAK_HAVE)" | cmp -s - $@ || echo "$(HAVE) $(PEAK_HAVE)" > $@
+$(BUILD)/obj/kernels/dispatch.o $(BUILD)/obj/bench/peak.o: $(BUILD)/isas
+.PHONY: FORCE
+
 # ---- linking ----
 $(BUILD)/liboctet.a: $(LIB_OBJ)
 	$(call SAY,AR)

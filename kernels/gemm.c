@@ -124,8 +124,8 @@ static oct_tile first_tile(const oct_gemm_job *job, const oct_panel *p, size_t r
 /* ----------------------------------------------------------------------------------------- the loops ---- */
 
 /* Rows [begin, end) against one panel, in balanced blocks of at most the panel's own mr: first those with a row more. With little
- * k a block takes some 50 ns: so the tile is written once and only moved on, there is no division in the loop, and the sizes of blocks
- * are such that the branch predictor can follow. */
+ * k a block takes some 50 ns: so the tile is written once and only moved on, there is no division in the loop, and the sizes of
+ * blocks are such that the branch predictor can follow. */
 static void run_unit(const oct_gemm_job *job, const oct_panel *p, size_t begin, size_t end)
 {
     const size_t rows = end - begin, blocks = (rows + p->entry->mr - 1) / p->entry->mr;

@@ -1,7 +1,7 @@
 /* pool.c - the loops round the pooling kernels (pool.h): which pixels a window covers, and by what a sum is divided.
  *
- * One row of output at a time. Taps outside the image are left out: they change no maximum, and no sum either (a padded byte is a zero
- * point, which the kernel would take off again). So the windows of a row differ at its ends only:
+ * One row of output at a time. Taps outside the image are left out: they change no maximum, and no sum either (a padded byte is a
+ * zero point, which the kernel would take off again). So the windows of a row differ at its ends only:
  *
  *   | p0 | p1 | p2 ............ p53 | p54 | p55 |         inner pixels: one call, one set of pointers, which moves along
  *     left        inner                  right            the others: a call each, with the pointers that are left

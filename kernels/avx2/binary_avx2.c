@@ -9,8 +9,8 @@
  *
  * f32: kind and steps become constants outside the loops, so that a loop is loads, one operation, the clamp and a store.
  *
- * u8 add with multipliers on the grid of add_grid.h: with X = A (a - a_zero) + B (b - b_zero), the result is rne(X / 2^shift) + out_zero.
- * vpmaddwd wants a and b side by side in words; lane by lane of 128 bits:
+ * u8 add with multipliers on the grid of add_grid.h: with X = A (a - a_zero) + B (b - b_zero), the result is rne(X / 2^shift) +
+ * out_zero. vpmaddwd wants a and b side by side in words; lane by lane of 128 bits:
  *
  *   a, b           u8     | a0 a1 .. a15 |   | b0 b1 .. b15 |
  *   unpacklo       words  | a0a1 b0b1 a2a3 b2b3 a4a5 b4b5 a6a7 b6b7 |                        (unpackhi: 8..15)
@@ -21,12 +21,12 @@
  *   blend          words  | q0   q1   q2   q3   q4   q5   q6   q7   |      the odd ones' low words over the even ones' high words
  *   + out_zero, packus of the two halves: bytes 0..15 of the lane, in order
  *
- * Ranges: |X| <= 255 (|A| + |B|) < 2^22 (add_grid.h), so 1.5 * 2^23 + X lies in [2^23, 2^24), where a float's unit is 1. The fma's addend
- * 1.5 * (2^23 - 2^(23 - shift)) is a whole number below 2^24: exact. |X / 2^shift| < 2^14 as shift >= 8: the word neither wraps nor
- * does adding out_zero.
+ * Ranges: |X| <= 255 (|A| + |B|) < 2^22 (add_grid.h), so 1.5 * 2^23 + X lies in [2^23, 2^24), where a float's unit is 1. The
+ * fma's addend 1.5 * (2^23 - 2^(23 - shift)) is a whole number below 2^24: exact. |X / 2^shift| < 2^14 as shift >= 8: the word
+ * neither wraps nor does adding out_zero.
  *
- * Other sums, and mul: 32 bytes of each side become 4 float vectors (centre_u8), are scaled, rounded and packed again. The product of
- * centred bytes is exact in float: |x * y| <= 255 * 255 < 2^24, so float(x) * float(y) == float(x * y).
+ * Other sums, and mul: 32 bytes of each side become 4 float vectors (centre_u8), are scaled, rounded and packed again. The
+ * product of centred bytes is exact in float: |x * y| <= 255 * 255 < 2^24, so float(x) * float(y) == float(x * y).
  *
  * Bound: memory (f32); vector instructions per 32 bytes: 27 on the grid, about 40 elsewhere (u8).
  */
@@ -192,7 +192,8 @@ OCT_INLINE __m256i operand_u8(const uint8_t *p, size_t step, size_t c)
 }
 
 /* A row; the end, shorter than a vector, by way of a copy. The formula and the steps are constants. */
-OCT_INLINE void row_u8(const oct_binary_job *job, const scaling *s, const formula f, size_t row, const size_t a_step, const size_t b_step)
+OCT_INLINE void row_u8(const oct_binary_job *job, const scaling *s, const formula f, size_t row, const size_t a_step,
+                       const size_t b_step)
 {
     const uint8_t *a = (const uint8_t *)job->a + row * job->a_stride, *b = (const uint8_t *)job->b + row * job->b_stride;
     uint8_t *out = (uint8_t *)job->out + row * job->cols;

@@ -2,9 +2,9 @@
  *
  *   out[r][c] = acc_bias[c] + sum over i < k of a[r][i] * b[i][c],  modulo 2^32, stored as they are
  *
- * The tile, the panel and the inner loop are those of gemm_u8s8_avx2.c; what differs is the operands' range. vpmaddwd sums two products
- * s16 * s16 exactly: only with all four factors -32,768 could it leave s32. vpaddd wraps. winograd_weights_u8s8.c has the ranges, and why
- * wrapping does no harm.
+ * The tile, the panel and the inner loop are those of gemm_u8s8_avx2.c; what differs is the operands' range. vpmaddwd sums two
+ * products s16 * s16 exactly: only with all four factors -32,768 could it leave s32. vpaddd wraps. winograd_weights_u8s8.c has
+ * the ranges, and why wrapping does no harm.
  *
  *   a pair of row r, broadcast:   a[i] a[i+1] | a[i] a[i+1] | ..          32 bits, one load
  *   panel, kr = 2:                b[i][0] b[i+1][0] | b[i][1] b[i+1][1] | .. | b[i][7] b[i+1][7]     one ymm: 8 columns, 2 of k

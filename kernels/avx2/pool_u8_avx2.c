@@ -9,8 +9,8 @@
  *   odd  = sum of (word >> 8)                  channels 1, 3, 5 ..        3 instructions per tap instead of 4 for
  *   even = sum of words - 256 * odd            channels 0, 2, 4 ..        widening and adding both halves
  *
- * and interleaving the two puts the channels in an order that packing restores: 0-7, 16-23 and 8-15, 24-31. Both sums are linear, so
- * a column of a window is added up once and then serves every window that it is in (slide).
+ * and interleaving the two puts the channels in an order that packing restores: 0-7, 16-23 and 8-15, 24-31. Both sums are linear,
+ * so a column of a window is added up once and then serves every window that it is in (slide).
  *
  * Ranges: 256 bytes add up to at most 65,280 in u16. Then float: 2^23 + sum is exact (see centre_u8), and so is the difference to
  * 2^23 + taps * in_zero <= 2^23 + 65,280. Windows of more than 256 taps go through s32: start -taps * in_zero, size below 255 *

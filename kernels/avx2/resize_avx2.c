@@ -1,15 +1,16 @@
 /* resize_avx2.c - one row of a resized picture, f32 and u8 (kernels.h, oct_resize_job, has the formulas).
  *
- * Per output pixel four weights are broadcast, then blocks of channels go through; the last block of a pixel may overlap the one before it:
- * its channels are computed twice, with the same result. Pixels too narrow for a block go to the specification.
+ * Per output pixel four weights are broadcast, then blocks of channels go through; the last block of a pixel may overlap the one
+ * before it: its channels are computed twice, with the same result. Pixels too narrow for a block go to the specification.
  *
  * u8: neighbours are interleaved, so that vpmaddwd multiplies both and adds the pair:
  *
  *   a   a0 a1 a2 ..                                       words   a0 b0 a1 b1 ..   *  A B A B ..   -> s32  a0 A + b0 B | ..
- *   b   b0 b1 b2 ..   ->  bytes  a0 b0 a1 b1 ..   ->      words   c0 d0 c1 d1 ..   *  C D C D ..   -> s32  c0 C + d0 D | ..    + 2^13, >> 14
+ *   b   b0 b1 b2 ..   ->  bytes  a0 b0 a1 b1 ..   ->      words   c0 d0 c1 d1 ..   *  C D C D ..   -> s32  c0 C + d0 D | ..    +
+ *      2^13, >> 14
  *
- * Ranges: weights are 0..2^14 (specification), which fits the signed words of vpmaddwd; a pair's sum is at most 255 * 2^14 and so is that of
- * both pairs. After the shift 0..255: no packing saturates.
+ * Ranges: weights are 0..2^14 (specification), which fits the signed words of vpmaddwd; a pair's sum is at most 255 * 2^14 and so
+ * is that of both pairs. After the shift 0..255: no packing saturates.
  * Bound: four loads per vector of output (f32); u8: 32 channels in 4 loads and 36 instructions.
  */
 #include "avx2.h"
@@ -67,8 +68,14 @@ OCT_INLINE corners_f32 corners_of_f32(const oct_resize_job *job, const oct_resiz
     const float *row0 = job->row0, *row1 = job->row1;
     const size_t left = x->first * job->c, right = x->second * job->c;
     const float w = job->weight, v = x->weight;
-    return (corners_f32){row0 + left, row0 + right, row1 + left, row1 + right,
-                         _mm256_set1_ps((1 - w) * (1 - v)), _mm256_set1_ps((1 - w) * v), _mm256_set1_ps(w * (1 - v)), _mm256_set1_ps(w * v)};
+    return (corners_f32){row0 + left,
+                         row0 + right,
+                         row1 + left,
+                         row1 + right,
+                         _mm256_set1_ps((1 - w) * (1 - v)),
+                         _mm256_set1_ps((1 - w) * v),
+                         _mm256_set1_ps(w * (1 - v)),
+                         _mm256_set1_ps(w * v)};
 }
 
 OCT_INLINE void blend_f32(const corners_f32 *k, size_t i, float *out)

@@ -1,10 +1,10 @@
 /* binary_avx512.c - two operands, element by element, f32 and u8.
  *
- * Along a row an operand is a vector (step 1) or one number (step 0); rows of whole tensors are joined to one long row. The end of a row
- * is loaded and stored under a mask. Powers go to the scalar kernel.
+ * Along a row an operand is a vector (step 1) or one number (step 0); rows of whole tensors are joined to one long row. The end
+ * of a row is loaded and stored under a mask. Powers go to the scalar kernel.
  *
- * u8 add with multipliers on the grid of add_grid.h: with X = A (a - a_zero) + B (b - b_zero), the result is rne(X / 2^shift) + out_zero.
- * vpmaddwd wants a and b side by side in words; a w = pair of bytes (w0 low, w1 high), 128-bit lane by lane:
+ * u8 add with multipliers on the grid of add_grid.h: with X = A (a - a_zero) + B (b - b_zero), the result is rne(X / 2^shift) +
+ * out_zero. vpmaddwd wants a and b side by side in words; a w = pair of bytes (w0 low, w1 high), 128-bit lane by lane:
  *
  *   a, b           u8     | a0 a1 .. a15 |   | b0 b1 .. b15 |
  *   unpacklo       words  | a0a1 b0b1 a2a3 b2b3 a4a5 b4b5 a6a7 b6b7 |                        (unpackhi: 8..15)
@@ -15,14 +15,15 @@
  *   shuffle        words  | q0   q1   q2   q3   q4   q5   q6   q7   |      the odd ones' low words over the even ones' high words
  *   + out_zero, packus of the two halves: bytes 0..15 of the lane, in order
  *
- * Ranges: |X| <= 255 (|A| + |B|) < 2^22 (add_grid.h), so 1.5 * 2^23 + X lies in [2^23, 2^24), where a float's unit is 1. The fma's addend
- * 1.5 * (2^23 - 2^(23 - shift)) is a whole number below 2^24: exact. |X / 2^shift| < 2^14 as shift >= 8: the word neither wraps nor
- * does adding out_zero.
- * Bound: 23 vector instructions per 64 elements, 25 with a clamp: 6 cycles where four issue per cycle, 7 measured; the 192 bytes take
- * 4 from L2.
+ * Ranges: |X| <= 255 (|A| + |B|) < 2^22 (add_grid.h), so 1.5 * 2^23 + X lies in [2^23, 2^24), where a float's unit is 1. The
+ * fma's addend 1.5 * (2^23 - 2^(23 - shift)) is a whole number below 2^24: exact. |X / 2^shift| < 2^14 as shift >= 8: the word
+ * neither wraps nor does adding out_zero.
+ * Bound: 23 vector instructions per 64 elements, 25 with a clamp: 6 cycles where four issue per cycle, 7 measured; the 192 bytes
+ * take 4 from L2.
  *
  * Other multipliers, and mul: 64 bytes of each side become 4 float vectors (bytes_avx512.h), are scaled, rounded and packed again;
- * the product of the centred bytes is exact in float: |x * y| <= 255 * 255 < 2^24. Bound: 42 vector instructions per 64 elements (add).
+ * the product of the centred bytes is exact in float: |x * y| <= 255 * 255 < 2^24. Bound: 42 vector instructions per 64 elements
+ * (add).
  */
 #include "add_grid.h"
 #include "bytes_avx512.h"

@@ -4,7 +4,8 @@
  *
  *   q       | b3 b2 b1 b0 | ..     x[0] = b0 of each dword,  x[1] = b1,  x[2] = b2,  x[3] = b3
  *
- * A byte put among the mantissa bits of a power of two P whose unit there is 1 makes the float P + b; taking P + zero away is exact:
+ * A byte put among the mantissa bits of a power of two P whose unit there is 1 makes the float P + b; taking P + zero away is
+ * exact:
  *
  *   b0:  q       & 000000ff | 4b000000   = 2^23 + b0          b1:  q       & 0000ff00 | 47000000   = 2^15 + b1
  *   b2:  q >> 16 & 000000ff | 4b000000   = 2^23 + b2          b3:  q >> 16 & 0000ff00 | 47000000   = 2^15 + b3
@@ -75,8 +76,9 @@ OCT_INLINE __m512i oct_limit_64(__m512i q, const oct_u8_range *range)
     return _mm512_min_epu8(_mm512_max_epu8(q, range->lo), range->hi);
 }
 
-/* rne(x) + zero in 0..255; the packs leave in each 128-bit lane 4 bytes of x[0], 4 of x[1], 4 of x[2], 4 of x[3]. cvtps rounds to nearest
- * even; packs and adds saturate to s16, which changes nothing that is not clamped to 0 or 255 anyway (epilogue_avx512.h). */
+/* rne(x) + zero in 0..255; the packs leave in each 128-bit lane 4 bytes of x[0], 4 of x[1], 4 of x[2], 4 of x[3]. cvtps rounds to
+ * nearest even; packs and adds saturate to s16, which changes nothing that is not clamped to 0 or 255 anyway (epilogue_avx512.h).
+ * */
 OCT_INLINE __m512i oct_round_64(const __m512 x[4], __m512i zero)
 {
     const __m512i a = _mm512_packs_epi32(_mm512_cvtps_epi32(x[0]), _mm512_cvtps_epi32(x[1]));

@@ -5,8 +5,9 @@
 #include <string.h>
 #include "epilogue_avx512.h"
 
-/* Channels are cut into blocks of 16. If the last block is not full it is moved back, so that it ends with the last channel: the channels
- * it shares with its neighbour are computed twice, with the same result, and no mask is needed.     C = 40:  0..15, 16..31, 24..39 */
+/* Channels are cut into blocks of 16. If the last block is not full it is moved back, so that it ends with the last channel: the
+ * channels it shares with its neighbour are computed twice, with the same result, and no mask is needed.     C = 40:  0..15,
+ * 16..31, 24..39 */
 OCT_INLINE size_t oct_blocks_16(size_t channels) { return (channels + 15) / 16; }
 OCT_INLINE size_t oct_block_16_at(size_t channels, size_t block)
 {

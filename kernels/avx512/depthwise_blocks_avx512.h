@@ -1,24 +1,26 @@
-/* depthwise_blocks_avx512.h - what the integer depthwise kernels on 512-bit registers share: blocks of channels, their packing, loading and
- * storing of pixels, the loops over rows and blocks. depthwise_window_avx512.h (3x3) and depthwise_line_avx512.h (5x5) have the arithmetic.
- *   acc[c] = acc_bias[c] + sum over taps (ky, kx) of  in[y * stride - pad + ky][x * stride - pad + kx][c] * w[ky][kx][c];  then requantised
+/* depthwise_blocks_avx512.h - what the integer depthwise kernels on 512-bit registers share: blocks of channels, their packing,
+ * loading and storing of pixels, the loops over rows and blocks. depthwise_window_avx512.h (3x3) and depthwise_line_avx512.h
+ * (5x5) have the arithmetic.
+ *   acc[c] = acc_bias[c] + sum over taps (ky, kx) of  in[y * stride - pad + ky][x * stride - pad + kx][c] * w[ky][kx][c];  then
+ *      requantised
  *
- * Before including it a file defines how many rows one multiplication sums (DEPTH), how many output rows go together (ROWS), the type of a
- * packed weight (weight), and
+ * Before including it a file defines how many rows one multiplication sums (DEPTH), how many output rows go together (ROWS), the
+ * type of a packed weight (weight), and
  *   group()           64 channels of DEPTH input rows -> four vectors: each 32-bit lane holds the DEPTH pixels of one channel
  *   add_products()    acc + the sum of a lane's DEPTH products
  *
  *     rows of one column, 64 bytes each        interleaved, 16 channels per vector        weights (3x3, stride 1, DEPTH 4, ROWS 2)
  *     | r0: c0 c1 c2 ..            |           | c0: r0 r1 r2 r3 | c1: r0 r1 .. |         output row 0:  | w0 w1 w2  0 |
  *     | r1: c0 c1 c2 ..            |   --->    four such vectors                          output row 1:  |  0 w0 w1 w2 |
- *     | r2                         |                                                      so one column of four input rows serves two
+ *     | r2                         |                                                    so one column of four input rows serves two
  *     | r3                         |                                                      output rows and three output columns
  *
- * Interleaving works within 128-bit lanes: vector v, lane L, 32-bit place i holds channel 16 L + 4 v + i. Weights, bias and multipliers are
- * packed in that order, and narrowing (packs, packs, packus) undoes it without a permutation.
+ * Interleaving works within 128-bit lanes: vector v, lane L, 32-bit place i holds channel 16 L + 4 v + i. Weights, bias and
+ * multipliers are packed in that order, and narrowing (packs, packs, packus) undoes it without a permutation.
  *
- * A rest of 32 (16) channels would waste half (three quarters) of the registers: there the 64 bytes are two (four) parts of the same row,
- * each walking over its own share of the columns. Blocks, as for C = 120: 64, then 64 ending with the last channel (so that no mask is
- * needed; the shared channels are computed twice, with the same result); C = 144: 64, 64, 16.
+ * A rest of 32 (16) channels would waste half (three quarters) of the registers: there the 64 bytes are two (four) parts of the
+ * same row, each walking over its own share of the columns. Blocks, as for C = 120: 64, then 64 ending with the last channel (so
+ * that no mask is needed; the shared channels are computed twice, with the same result); C = 144: 64, 64, 16.
  *
  *     C = 16, 28 columns:   part 0: 0..6 | part 1: 7..13 | part 2: 14..20 | part 3: 21..27        7 steps
  *
@@ -48,14 +50,18 @@ static inline block block_from(size_t channels, size_t from)
     return (block){c, 64 / width, c + width};
 }
 
-/* Packed, per block:  | acc_bias 64 | mult 64 | bias 64 | weights [vector][group][kx][row][16][DEPTH] |    all in the order of the lanes */
+/* Packed, per block:  | acc_bias 64 | mult 64 | bias 64 | weights [vector][group][kx][row][16][DEPTH] |    all in the order of
+ * the lanes */
 typedef struct packed_block {
     int32_t acc_bias[64];
     float mult[64], bias[64];
     weight w[];
 } packed_block;
 
-static inline size_t groups_of(size_t kernel, size_t stride, size_t rows) { return ((rows - 1) * stride + kernel + DEPTH - 1) / DEPTH; }
+static inline size_t groups_of(size_t kernel, size_t stride, size_t rows)
+{
+    return ((rows - 1) * stride + kernel + DEPTH - 1) / DEPTH;
+}
 
 static inline size_t block_bytes(size_t kernel, size_t stride, size_t rows)
 {
@@ -120,8 +126,8 @@ typedef struct sweep {
 
 typedef void walk_fn(const sweep *s);
 
-/* A kind of convolution and its functions, by the number of parts: 1, 2, 4. Each function is compiled by itself: several bodies in one
- * make gcc share registers badly, at half the speed. */
+/* A kind of convolution and its functions, by the number of parts: 1, 2, 4. Each function is compiled by itself: several bodies
+ * in one make gcc share registers badly, at half the speed. */
 typedef struct kind {
     size_t kernel, stride;
     walk_fn *rows[3];                   /* rows_of() output rows at a time */
@@ -162,7 +168,8 @@ typedef struct source {
 
 OCT_INLINE source source_of(const sweep *s, const size_t rows)
 {
-    source from = {.in_w = s->shape->in_w, .pixel = s->shape->in_c, .step = s->distance * s->shape->stride_w, .padding = s->padding};
+    source from = {
+        .in_w = s->shape->in_w, .pixel = s->shape->in_c, .step = s->distance * s->shape->stride_w, .padding = s->padding};
     OCT_UNROLL
     for (size_t y = 0; y < rows; y++)
         from.in[y] = s->in[y];
@@ -184,7 +191,8 @@ OCT_INLINE void interleave(const source *s, size_t column, __m512i *to, const si
         OCT_UNROLL
         for (size_t y = 0; y < rows; y++)
             x[y] = _mm512_set1_epi8((char)*s->padding);
-        /* Some parts may be inside: loaded from so far before their pixel that its bytes meet their lanes; the others are not read. */
+        /* Some parts may be inside: loaded from so far before their pixel that its bytes meet their lanes; the others are not
+         * read. */
         for (size_t part = 0; part < parts && parts > 1; part++) {
             const size_t width = 64 / parts, at = column + part * s->step;
             const __mmask64 bytes = at < s->in_w ? ~(__mmask64)0 >> (64 - width) << (part * width) : 0;

@@ -1,8 +1,9 @@
 /* depthwise_f32_avx512.c - f32 depthwise convolution, 3x3 and 5x5, strides 1 and 2:
  *   out[y][x][c] = clamp(bias[c] + sum over taps (ky, kx) of  in[y * stride - pad + ky][x * stride - pad + kx][c] * w[ky][kx][c])
  *
- * 16 channels and two output rows at a time, walking along them column by column. A column of input pixels is loaded once and added to
- * every sum it has a part in; the sums slide. 3x3, stride 1: four pixels, 18 multiply-adds, two finished results per column:
+ * 16 channels and two output rows at a time, walking along them column by column. A column of input pixels is loaded once and
+ * added to every sum it has a part in; the sums slide. 3x3, stride 1: four pixels, 18 multiply-adds, two finished results per
+ * column:
  *
  *     input column s                 sums of output column    s      s-1     s-2
  *     | i0 |                                                 .---.  .---.  .---.
@@ -11,14 +12,15 @@
  *     | i3 |                                                 '---'  '---'  '---'                          = 20 registers
  *                                              then each sum moves one place to the right, a new one starts at the bias
  *
- * Stride 2 takes two columns per step and 2 (3x3) or 3 (5x5) places; the 25 weights of 5x5 stay in memory, each loaded for both rows.
- * Columns outside the image are passed over (their products are zero); rows outside it are a line of zeros that does not advance.
+ * Stride 2 takes two columns per step and 2 (3x3) or 3 (5x5) places; the 25 weights of 5x5 stay in memory, each loaded for both
+ * rows. Columns outside the image are passed over (their products are zero); rows outside it are a line of zeros that does not
+ * advance.
  *
- * The order: a strip of rows, in it block after block, in that row pair after row pair: so the rows of a block meet again in L1 for the
- * next pair, and the strip stays in L2 while the blocks pass over it.
+ * The order: a strip of rows, in it block after block, in that row pair after row pair: so the rows of a block meet again in L1
+ * for the next pair, and the strip stays in L2 while the blocks pass over it.
  *
- * Pixels a multiple of 2 KiB apart share a few sets of the L1 cache: rows would push each other out, and stores look like the loads of
- * the same set. There the rows of a block are first copied, each once, to a ring in scratch memory, pixel beside pixel.
+ * Pixels a multiple of 2 KiB apart share a few sets of the L1 cache: rows would push each other out, and stores look like the
+ * loads of the same set. There the rows of a block are first copied, each once, to a ring in scratch memory, pixel beside pixel.
  *
  * Packed: | block 0: tap 0: 16 channels | tap 1 | .. | bias | block 1 .. |        blocks as in depthwise_avx512.h
  *
@@ -47,8 +49,8 @@ static __attribute__((noinline)) void store_u8(uint8_t *out, __m512 y, const oct
     _mm_storeu_si128((__m128i *)out, _mm512_cvtepi32_epi8(q));
 }
 
-/* A weight that is loaded once and used twice: without the empty statement gcc would load it anew for every use, and two 512-bit loads
- * a cycle are all there are. */
+/* A weight that is loaded once and used twice: without the empty statement gcc would load it anew for every use, and two 512-bit
+ * loads a cycle are all there are. */
 OCT_INLINE __m512 loaded(const float *p)
 {
     __m512 x = _mm512_load_ps(p);
@@ -166,8 +168,13 @@ OCT_INLINE void strip(const oct_depthwise_job *job, const float *image, void *ou
     for (size_t block = 0; block < oct_blocks_16(shape->in_c); block++) {
         const size_t c = oct_block_16_at(shape->in_c, block);
         const float *packed = (const float *)job->packed + block * 16 * (kernel * kernel + 1);
-        sweep s = {.in_w = shape->in_w, .out_w = shape->out_w, .pad_left = shape->pad_left, .pixel = scratch ? 16 : shape->in_c, .w = packed,
-                   .bias = packed + 16 * kernel * kernel, .e = &job->e};
+        sweep s = {.in_w = shape->in_w,
+                   .out_w = shape->out_w,
+                   .pad_left = shape->pad_left,
+                   .pixel = scratch ? 16 : shape->in_c,
+                   .w = packed,
+                   .bias = packed + 16 * kernel * kernel,
+                   .e = &job->e};
         ring r = {scratch, 0};
         for (size_t y = begin; y < end; y += 2) {
             set_rows(&s, shape, image + c, y, stride + kernel, &r);

@@ -1,7 +1,7 @@
 /* depthwise_line_avx512.h - 5x5 on the blocks of depthwise_blocks_avx512.h: interleaved columns in a line in L1.
  *
- * Five columns of two groups are 40 vectors, too many for a window in registers. The columns are interleaved once into a line of memory;
- * tiles of up to 4 output columns then read what they need, vector by vector: stride 1, DEPTH 4, two output rows:
+ * Five columns of two groups are 40 vectors, too many for a window in registers. The columns are interleaved once into a line of
+ * memory; tiles of up to 4 output columns then read what they need, vector by vector: stride 1, DEPTH 4, two output rows:
  *
  *     line   | column 0: 2 groups x 4 vectors | column 1 | ... | column 7 |      8 inputs, 10 weights, 40 dot products for each of
  *                                                                              2 groups x 4 vectors
@@ -51,7 +51,8 @@ OCT_INLINE void sum_line(__m512i acc[TOGETHER][TILE_COLUMNS * 2], const __m512i 
             for (size_t c = 0; c < k.n; c++) {
                 __m512i *sum = &acc[i][c * k.rows + r];
                 *sum = add_products(*sum, x[i][c * k.stride + kx], w);
-                /* Keeps vpaddd in this order: gcc would make a tree of the additions, with all the products waiting on the stack. */
+                /* Keeps vpaddd in this order: gcc would make a tree of the additions, with all the products waiting on the stack.
+                 * */
                 __asm__("" : "+v"(*sum));
             }
         }
@@ -59,7 +60,8 @@ OCT_INLINE void sum_line(__m512i acc[TOGETHER][TILE_COLUMNS * 2], const __m512i 
 }
 
 /* One tile of k.n columns, as bytes: column c, row r to bytes[c * rows + r]. */
-OCT_INLINE void tile(const __m512i *line, const packed_block *packed, const oct_epilogue *epilogue, __m512i *bytes, const line_shape k)
+OCT_INLINE void tile(const __m512i *line, const packed_block *packed, const oct_epilogue *epilogue, __m512i *bytes,
+                     const line_shape k)
 {
     const oct_epilogue e = *epilogue;
     __m512i half[2][TILE_COLUMNS * 2];
@@ -136,7 +138,8 @@ static void store_tile(const sweep *s, const __m512i *bytes, size_t x, size_t n,
 static void walk_line(const sweep *s, const line_kind *l, bool f32)
 {
     const size_t stride = l->k.stride, rows = l->k.rows, groups = line_groups(l->k), line_columns = LINE_VECTORS / 4 / groups;
-    const size_t tiles = (s->length + TILE_COLUMNS - 1) / TILE_COLUMNS, short_tile = s->length / tiles, long_tiles = s->length % tiles;
+    const size_t tiles = (s->length + TILE_COLUMNS - 1) / TILE_COLUMNS, short_tile = s->length / tiles,
+                 long_tiles = s->length % tiles;
     __m512i line[LINE_VECTORS], bytes[TILE_COLUMNS * 2];
     size_t at = 0, have = 0;            /* the tile's first column in the line; how many of its columns are there already */
     for (size_t i = 0, x = 0, n; i < tiles; i++, x += n) {

@@ -1,9 +1,9 @@
-/* depthwise_u8s8_avx512.c - exact u8 x s8 depthwise convolution without VNNI, 3x3 and 5x5, strides 1 and 2; depthwise_blocks_avx512.h
- * tells the rest.
+/* depthwise_u8s8_avx512.c - exact u8 x s8 depthwise convolution without VNNI, 3x3 and 5x5, strides 1 and 2;
+ * depthwise_blocks_avx512.h tells the rest.
  *
- * Bytes are widened to 16 bits while they are interleaved; vpmaddwd sums two products of one 32-bit lane (at most 2 * 255 * 127 = 64,770),
- * two rows of one column: 3x3 is | r0 r1 | r2 0 |, 24 vpmaddwd and 24 vpaddd for 64 results where f32 needs 36 multiply-adds. There is no
- * gain in arithmetic, only in the bytes that move.
+ * Bytes are widened to 16 bits while they are interleaved; vpmaddwd sums two products of one 32-bit lane (at most 2 * 255 * 127 =
+ * 64,770), two rows of one column: 3x3 is | r0 r1 | r2 0 |, 24 vpmaddwd and 24 vpaddd for 64 results where f32 needs 36
+ * multiply-adds. There is no gain in arithmetic, only in the bytes that move.
  *
  * Ranges: as in depthwise_u8s8_scalar.c. Every partial sum is below 2^31 in size, whatever the order.
  */

@@ -4,8 +4,8 @@
  *     vectors     | q0  | q1  | q2  |      stride 2: two new columns, and the last becomes the first
  *                   w.0   w.1   w.2        sums = acc_bias + q0 * w[0] + q1 * w[1] + q2 * w[2]
  *
- * Registers (DEPTH 4, two output rows): 3 columns of 4 vectors, 2 sums and 4 narrowed results. The weights come from L1, two a cycle.
- * All scalars live in registers too: a scalar load among 512-bit ones costs Zen 5 about two cycles.
+ * Registers (DEPTH 4, two output rows): 3 columns of 4 vectors, 2 sums and 4 narrowed results. The weights come from L1, two a
+ * cycle. All scalars live in registers too: a scalar load among 512-bit ones costs Zen 5 about two cycles.
  */
 #ifndef OCT_DEPTHWISE_WINDOW_AVX512_H
 #define OCT_DEPTHWISE_WINDOW_AVX512_H

@@ -1,6 +1,7 @@
-/* elementwise_avx512.c - one element in, one element out. The main loops take 64 elements (one register of bytes, or four of floats), the
- * rest goes 16 at a time under a mask. in == out is allowed where both have one type: every element is read before it is written, and
- * vectors follow each other upwards. Same roundings as scalar/elementwise_scalar.c. Judged by the GB/s of the level the data is in. */
+/* elementwise_avx512.c - one element in, one element out. The main loops take 64 elements (one register of bytes, or four of
+ * floats), the rest goes 16 at a time under a mask. in == out is allowed where both have one type: every element is read before
+ * it is written, and vectors follow each other upwards. Same roundings as scalar/elementwise_scalar.c. Judged by the GB/s of the
+ * level the data is in. */
 #include "ops_avx512.h"
 #include "vector_avx512.h"
 

@@ -1,5 +1,5 @@
-/* epilogue_avx512.c - the rarer ways out of a tile, by way of memory (epilogue_avx512.h says which): the ragged last panel, f32 output of
- * u8s8 kernels, u8 output of f32 kernels. Same steps, same roundings as scalar/epilogue_scalar.h. */
+/* epilogue_avx512.c - the rarer ways out of a tile, by way of memory (epilogue_avx512.h says which): the ragged last panel, f32
+ * output of u8s8 kernels, u8 output of f32 kernels. Same steps, same roundings as scalar/epilogue_scalar.h. */
 #include "epilogue_avx512.h"
 
 /* f32 -> f32, a row of nv vectors of which n columns exist. */
@@ -41,8 +41,8 @@ OCT_INLINE void rows_s32_u8(const oct_tile *t, const int32_t *acc, const size_t 
     }
 }
 
-/* f32 -> u8: clamp(rne(clamp(y (+ residual), lo, hi) * out_mult) + out_zero), 16 columns at a time. |x| < 2^31 by contract, but the sum
- * with out_zero could wrap: x is first limited to +-2^30, far outside 0..255 on either side. */
+/* f32 -> u8: clamp(rne(clamp(y (+ residual), lo, hi) * out_mult) + out_zero), 16 columns at a time. |x| < 2^31 by contract, but
+ * the sum with out_zero could wrap: x is first limited to +-2^30, far outside 0..255 on either side. */
 static void rows_f32_u8(const oct_tile *t, const float *acc, size_t ld)
 {
     const oct_epilogue *e = &t->e;

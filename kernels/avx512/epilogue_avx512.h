@@ -1,8 +1,8 @@
 /* epilogue_avx512.h - from accumulators in registers to output: the vector twin of scalar/epilogue_scalar.h.
  *
- * A tile is mr rows of nv vectors of 16 columns, acc[r * nv + v], mr and nv constant. f32 output is stored row by row. u8 output is made
- * of four vectors at a time: one row of 64 columns, two rows of 32, or four rows of 16. With vN = vector N of the four and L = one of the
- * four 128-bit lanes of a register:
+ * A tile is mr rows of nv vectors of 16 columns, acc[r * nv + v], mr and nv constant. f32 output is stored row by row. u8 output
+ * is made of four vectors at a time: one row of 64 columns, two rows of 32, or four rows of 16. With vN = vector N of the four
+ * and L = one of the four 128-bit lanes of a register:
  *
  *   v0 v1 v2 v3   s32     lane L:  4 columns of v0 | of v1 | of v2 | of v3         (one register each)
  *   packs_epi32   s16     lane L:  v0 v1 | v2 v3       saturating to s16; + out_zero, saturating
@@ -10,8 +10,8 @@
  *   permute dwords        dword 4 N + L <- dword 4 L + N:  lane N is vector N, 16 columns in order
  *
  * Saturation on the way is harmless: for every rounded value r in s32 and every zero in 0..255,
- *   r > 32767:   saturated to 32767, + zero >= 255 -> 255, as r + zero would;    r < -32768:  -32768 + zero <= -32513 -> 0, as r + zero would.
- * The zero point is added after rounding: added before, it would change ties (0.5 -> 0 but 3.5 -> 4).
+ *   r > 32767:   saturated to 32767, + zero >= 255 -> 255, as r + zero would;    r < -32768:  -32768 + zero <= -32513 -> 0, as r
+ *      + zero would. The zero point is added after rounding: added before, it would change ties (0.5 -> 0 but 3.5 -> 4).
  *
  * A panel's ragged end (fewer than 16 nv columns exist) is loaded and stored under masks; nothing beyond is touched.
  */
@@ -56,7 +56,8 @@ OCT_INLINE void oct_store_row_f32(const oct_epilogue *e, size_t row, size_t n, _
         OCT_UNROLL
         for (size_t v = 0; v < nv; v++) {
             const size_t left = oct_left(n, 16 * v);
-            const __m512 x = left >= 16 ? _mm512_loadu_ps(residual + 16 * v) : _mm512_maskz_loadu_ps(oct_lanes_16(left), residual + 16 * v);
+            const __m512 x =
+                left >= 16 ? _mm512_loadu_ps(residual + 16 * v) : _mm512_maskz_loadu_ps(oct_lanes_16(left), residual + 16 * v);
             y[v] = _mm512_add_ps(y[v], x);
         }
     }
@@ -73,8 +74,8 @@ OCT_INLINE void oct_store_row_f32(const oct_epilogue *e, size_t row, size_t n, _
 
 /* -------------------------------------------------------------------------------------------------- u8 ---- */
 
-/* The last steps: s16 -> bytes, see above; dword N of each lane comes from vector N. Zero points and clamps that do nothing are left out,
- * as they are after most activations. */
+/* The last steps: s16 -> bytes, see above; dword N of each lane comes from vector N. Zero points and clamps that do nothing are
+ * left out, as they are after most activations. */
 OCT_INLINE __m512i oct_bytes_from_s16(__m512i low, __m512i high, const oct_epilogue *e)
 {
     if (e->out_zero != 0) {
@@ -137,8 +138,10 @@ OCT_INLINE __m512 oct_add_residual_u8(__m512 x, const uint8_t *residual, size_t 
     return _mm512_add_ps(x, _mm512_mul_ps(_mm512_cvtepi32_ps(shifted), _mm512_set1_ps(e->residual_mult)));
 }
 
-/* Four vectors of accumulators from row `row` on, `inside` of them in the tile: clamp(rne((float)acc * mult (+ residual)) + zero). */
-OCT_INLINE void oct_store_four_u8(const oct_epilogue *e, size_t row, size_t n, const __m512i *acc, const size_t inside, const size_t nv)
+/* Four vectors of accumulators from row `row` on, `inside` of them in the tile: clamp(rne((float)acc * mult (+ residual)) +
+ * zero). */
+OCT_INLINE void oct_store_four_u8(const oct_epilogue *e, size_t row, size_t n, const __m512i *acc, const size_t inside,
+                                  const size_t nv)
 {
     __m512 x[4];
     __m512i q[4];
@@ -161,8 +164,9 @@ OCT_INLINE void oct_store_four_u8(const oct_epilogue *e, size_t row, size_t n, c
 }
 
 /* --------------------------------------------------------------------------------------------- a tile ----
- * Full panels and the kernel's own type of output leave straight from the registers. What is rarer (a panel's ragged end, f32 output of
- * u8s8 and u8 output of f32) goes by way of memory, or every one of some thirty tile sizes would hold a copy of all that code. */
+ * Full panels and the kernel's own type of output leave straight from the registers. What is rarer (a panel's ragged end, f32
+ * output of u8s8 and u8 output of f32) goes by way of memory, or every one of some thirty tile sizes would hold a copy of all
+ * that code. */
 
 /* acc: t->m rows of nv vectors; room for a multiple of four. */
 void oct_finish_f32_avx512(const oct_tile *t, const float *acc, size_t nv);
@@ -186,7 +190,7 @@ OCT_INLINE void oct_store_tile_f32(const oct_tile *t, __m512 *acc, const size_t 
 OCT_INLINE void oct_store_tile_s32(const oct_tile *t, const __m512i *acc, const size_t mr, const size_t nv)
 {
     const size_t rows = 4 / nv;
-    const oct_epilogue e = t->e;        /* a copy: what is stored cannot change it, so nothing of it is loaded again for every row */
+    const oct_epilogue e = t->e; /* a copy: what is stored cannot change it, so nothing of it is loaded again for every row */
     if (t->n == 16 * nv && e.out_elem == OCT_ELEM_U8) {
         OCT_UNROLL
         for (size_t r = 0; r < mr; r += rows)

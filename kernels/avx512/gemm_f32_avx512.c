@@ -1,17 +1,19 @@
-/* gemm_f32_avx512.c - f32 micro-kernels:  out[r][c] = clamp(bias[c] + sum over taps t, i < k of a[r][t][i] * b[t][i][c] (+ residual))
+/* gemm_f32_avx512.c - f32 micro-kernels:  out[r][c] = clamp(bias[c] + sum over taps t, i < k of a[r][t][i] * b[t][i][c] (+
+ * residual))
  *
  * The tile, 6 x 64 (24 accumulators + 4 columns of b + 1 broadcast = 29 of 32 registers):
  *
- *                  b: one k, 64 columns             panel: | k=0: 64 floats | k=1: 64 floats | ...   256 bytes each, one tap after another
+ *                  b: one k, 64 columns      panel: | k=0: 64 floats | k=1: 64 floats | ...   256 bytes each, one tap after another
  *                | b0 | b1 | b2 | b3 |
  *   row 0  a0 -> | 00 | 01 | 02 | 03 |   each row of a is one broadcast for 4 fused multiply-adds
  *   row 1  a1 -> | 04 | 05 | 06 | 07 |
- *   ...          |         ...       |   4 loads and 6 broadcasts feed 24 multiply-adds: 10 of the 24 loads two ports could do meanwhile
+ *   ...          |         ...       |   4 loads and 6 broadcasts feed 24 multiply-adds: 10 of the 24 loads two ports could do
+ *      meanwhile
  *   row 5  a5 -> | 20 | 21 | 22 | 23 |
  *
- * Few rows and many columns, because the row pointers then stay in general registers, and because rows 4096 bytes apart share one set of
- * the L1 cache: 8 ways hold 6 such rows, not 14. So no copy of a is ever made. 7 x 64 has one register too few (33): an accumulator lives
- * on the stack, and the loads cost more than the seventh row saves on cores with two full multiply-add pipes.
+ * Few rows and many columns, because the row pointers then stay in general registers, and because rows 4096 bytes apart share one
+ * set of the L1 cache: 8 ways hold 6 such rows, not 14. So no copy of a is ever made. 7 x 64 has one register too few (33): an
+ * accumulator lives on the stack, and the loads cost more than the seventh row saves on cores with two full multiply-add pipes.
  * For the rest of N: 12 x 32 (24 + 2 + 1 registers) and 12 x 16 (12 independent sums cover the latency of 4 on two pipes).
  *
  * Judged by the FMA peak of the core.
@@ -21,10 +23,12 @@
 
 enum { MR = 12, NV = 4 };
 
-/* mr rows and nv vectors of 16 columns, constants wherever this is inlined: the loops over them unroll and acc lives in registers. */
+/* mr rows and nv vectors of 16 columns, constants wherever this is inlined: the loops over them unroll and acc lives in
+ * registers. */
 OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t nv)
 {
-    /* 1. Accumulators start at the bias. One straight initialisation: with a choice here gcc would spill all of them round the loop. */
+    /* 1. Accumulators start at the bias. One straight initialisation: with a choice here gcc would spill all of them round the
+     * loop. */
     __m512 acc[OCT_TILE_VECTORS];
     OCT_UNROLL
     for (size_t r = 0; r < mr; r++)

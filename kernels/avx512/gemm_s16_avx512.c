@@ -1,8 +1,8 @@
 /* gemm_s16_avx512.c - s16 x s16 micro-kernels of integer Winograd, without VNNI:
  *   out[r][c] = acc_bias[c] + sum over i < k of a[r][i] * b[i][c],  modulo 2^32, stored as they are
  *
- * vpmaddwd: each of 16 lanes sums two products s16 * s16, exactly: only with all four factors -32,768 could it leave s32. vpaddd adds
- * them to the accumulator, wrapping. winograd_weights_u8s8.c has the ranges, and why wrapping does no harm.
+ * vpmaddwd: each of 16 lanes sums two products s16 * s16, exactly: only with all four factors -32,768 could it leave s32. vpaddd
+ * adds them to the accumulator, wrapping. winograd_weights_u8s8.c has the ranges, and why wrapping does no harm.
  *
  * The tile, 6 x 64 (24 accumulators + 4 columns of b + broadcast + product = 30 of 32 registers):
  *
@@ -33,7 +33,8 @@ OCT_INLINE __m512i broadcast_group(const int16_t *a)
 
 OCT_INLINE __m512i add_products(__m512i acc, __m512i x, __m512i w) { return _mm512_add_epi32(acc, _mm512_madd_epi16(x, w)); }
 
-/* mr rows and nv vectors of 16 columns, constants wherever this is inlined: the loops over them unroll and acc lives in registers. */
+/* mr rows and nv vectors of 16 columns, constants wherever this is inlined: the loops over them unroll and acc lives in
+ * registers. */
 OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t nv)
 {
     /* 1. Accumulators start at acc_bias. */

@@ -1,9 +1,10 @@
 /* gemm_u8s8_avx512.c - exact u8 x s8 micro-kernels without VNNI, on 16-bit operands:
- *   acc[r][c] = acc_bias[c] + sum over taps t, i < k of a[r][t][i] * b[t][i][c];  then requantised to u8, or scaled to f32 (kernels.h)
+ *   acc[r][c] = acc_bias[c] + sum over taps t, i < k of a[r][t][i] * b[t][i][c];  then requantised to u8, or scaled to f32
+ *      (kernels.h)
  *
  * The rows are S16: u8 minus its zero point, widened once per tensor, in [-255, 255]. vpmaddwd: each of 16 lanes sums two products
- * s16 * s16, at most 2 * 255 * 127 = 64,770 in size: exact. vpaddd adds them to the accumulator, which cannot wrap (oct_gemm_provable).
- * vpmaddubsw would halve the work, but its sums of two u8 * s8 saturate at 16 bits (2 * 255 * 127 > 32,767).
+ * s16 * s16, at most 2 * 255 * 127 = 64,770 in size: exact. vpaddd adds them to the accumulator, which cannot wrap
+ * (oct_gemm_provable). vpmaddubsw would halve the work, but its sums of two u8 * s8 saturate at 16 bits (2 * 255 * 127 > 32,767).
  *
  * The tile, 6 x 64 (24 accumulators + 4 columns of b + broadcast + product = 30 of 32 registers):
  *
@@ -37,10 +38,12 @@ OCT_INLINE __m512i broadcast_rest(const int16_t *a) { return _mm512_set1_epi32((
 
 OCT_INLINE __m512i add_products(__m512i acc, __m512i x, __m512i w) { return _mm512_add_epi32(acc, _mm512_madd_epi16(x, w)); }
 
-/* mr rows and nv vectors of 16 columns, constants wherever this is inlined: the loops over them unroll and acc lives in registers. */
+/* mr rows and nv vectors of 16 columns, constants wherever this is inlined: the loops over them unroll and acc lives in
+ * registers. */
 OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t nv)
 {
-    /* 1. Accumulators start at acc_bias. One straight initialisation: with a choice here gcc would spill all of them round the loop. */
+    /* 1. Accumulators start at acc_bias. One straight initialisation: with a choice here gcc would spill all of them round the
+     * loop. */
     __m512i acc[OCT_TILE_VECTORS];
     OCT_UNROLL
     for (size_t r = 0; r < mr; r++)

@@ -1,7 +1,7 @@
 /* gemv_f32_avx512.c - one row times a panel:  out[c] = clamp(bias[c] + sum over taps t, i < k of a[t][i] * b[t][i][c] (+ residual))
  *
- * Every weight is used once, so what counts is to read the panel as fast as its memory delivers: straight through, two loads a cycle when
- * it lies in L1. A multiply-add takes 4 cycles; two pipes want 8 independent sums:
+ * Every weight is used once, so what counts is to read the panel as fast as its memory delivers: straight through, two loads a
+ * cycle when it lies in L1. A multiply-add takes 4 cycles; two pipes want 8 independent sums:
  *
  *   64 columns:  2 k at a time x 4 vectors              16 columns:  8 k at a time x 1 vector
  *        | b0 | b1 | b2 | b3 |  k even -> sums 0..3          | b0 |  k = 0 mod 8 -> sum 0

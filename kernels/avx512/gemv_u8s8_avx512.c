@@ -1,8 +1,9 @@
 /* gemv_u8s8_avx512.c - one row times a panel, exact u8 x s8 without VNNI:
  *   acc[c] = acc_bias[c] + sum over taps t, i < k of a[t][i] * b[t][i][c];  then requantised to u8, or scaled to f32 (kernels.h)
  *
- * Every weight is used once and memory sets the pace: the panel stays in bytes, half of what gemm_u8s8_avx512.c reads, and is widened in
- * the register (vpmovsxbw). The row is S16 (u8 minus zero point), so a pair of products is exact in vpmaddwd (at most 64,770).
+ * Every weight is used once and memory sets the pace: the panel stays in bytes, half of what gemm_u8s8_avx512.c reads, and is
+ * widened in the register (vpmovsxbw). The row is S16 (u8 minus zero point), so a pair of products is exact in vpmaddwd (at most
+ * 64,770).
  *
  *   panel [k / 2][64][2] bytes:  | c0: k0 k1 | c1: k0 k1 | ... | c63: k0 k1 |     32 bytes = 16 columns -> one register of s16
  *   row                          | k0 k1 | in every 32-bit lane

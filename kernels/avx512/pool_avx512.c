@@ -1,7 +1,9 @@
-/* pool_avx512.c - max and average over pointers to pixels, f32 and u8. Same order of additions and same roundings as scalar/pool_scalar.c.
+/* pool_avx512.c - max and average over pointers to pixels, f32 and u8. Same order of additions and same roundings as
+ * scalar/pool_scalar.c.
  *
- *   one output pixel:      a[0] -> | 64 channels | 64 channels | .. |      up to four registers of results are carried over all taps;
- *                          a[1] -> |             |             |    |      u8: 64 channels are one register, so four times the channels
+ *   one output pixel:      a[0] -> | 64 channels | 64 channels | .. |    up to four registers of results are carried over all taps;
+ *                          a[1] -> |             |             |    |      u8: 64 channels are one register, so four times the
+ *      channels
  *                          ..                                              (f32: 16) pass per load
  *
  * Judged by the loads: taps * channels * size of an element, two registers a cycle from L1.
@@ -13,7 +15,8 @@ enum { VECTORS = 4 };
 
 /* ------------------------------------------------------------------------------------------------- max ---- */
 
-/* `n` vectors of 16 channels, `c` elements behind the pointers; n constant. maxps(x, best) is x > best ? x : best: a NaN that is not the first tap is passed over. */
+/* `n` vectors of 16 channels, `c` elements behind the pointers; n constant. maxps(x, best) is x > best ? x : best: a NaN that is
+ * not the first tap is passed over. */
 OCT_INLINE void max_f32(const oct_pool_job *job, const void *const *a, size_t c, float *out, const size_t n)
 {
     __m512 best[VECTORS];
@@ -151,12 +154,12 @@ void oct_average_pool_f32_avx512(const oct_pool_job *job)
  *   odd  = sum of (word >> 8)                  channels 1, 3, 5 ..        3 instructions per tap instead of 4 for
  *   even = sum of words - 256 * odd            channels 0, 2, 4 ..        widening and adding both halves
  *
- * Both are linear, so columns of a window are added up once and then serve every window that they are in (slide). Interleaving even and
- * odd puts the channels in an order that packing restores.
+ * Both are linear, so columns of a window are added up once and then serve every window that they are in (slide). Interleaving
+ * even and odd puts the channels in an order that packing restores.
  *
- * Ranges: 256 bytes add up to at most 65,280 in u16. As floats: 2^23 + sum is exact (the sum under the exponent 4b00....), and so is the
- * difference to 2^23 + taps * in_zero <= 2^23 + 65,280. Windows of more than 256 taps go through s32, with the specification's limit.
- * Bound: 3 instructions per tap (less for columns that slide) and 29 to make 64 bytes of the sums. */
+ * Ranges: 256 bytes add up to at most 65,280 in u16. As floats: 2^23 + sum is exact (the sum under the exponent 4b00....), and so
+ * is the difference to 2^23 + taps * in_zero <= 2^23 + 65,280. Windows of more than 256 taps go through s32, with the
+ * specification's limit. Bound: 3 instructions per tap (less for columns that slide) and 29 to make 64 bytes of the sums. */
 enum { TAPS_IN_U16 = 256, SLIDE = 3 };
 
 /* Sums of 64 bytes; what the sums of a job become. */
@@ -210,8 +213,9 @@ OCT_INLINE __m512i average_of(byte_sums s, float mult, const averaging *to)
     const __m512i exponent = _mm512_set1_epi16(0x4b00);
     __m512i low, high;
     separate(s, &low, &high);
-    __m512 x[4] = {_mm512_castsi512_ps(_mm512_unpacklo_epi16(low, exponent)), _mm512_castsi512_ps(_mm512_unpackhi_epi16(low, exponent)),
-                   _mm512_castsi512_ps(_mm512_unpacklo_epi16(high, exponent)), _mm512_castsi512_ps(_mm512_unpackhi_epi16(high, exponent))};
+    __m512 x[4] = {
+        _mm512_castsi512_ps(_mm512_unpacklo_epi16(low, exponent)), _mm512_castsi512_ps(_mm512_unpackhi_epi16(low, exponent)),
+        _mm512_castsi512_ps(_mm512_unpacklo_epi16(high, exponent)), _mm512_castsi512_ps(_mm512_unpackhi_epi16(high, exponent))};
     OCT_UNROLL
     for (size_t v = 0; v < 4; v++)
         x[v] = _mm512_sub_ps(x[v], to->offset);

@@ -5,10 +5,11 @@
  * u8: neighbours are interleaved, so that vpmaddwd multiplies both and adds the pair:
  *
  *   a   a0 a1 a2 ..                                       words   a0 b0 a1 b1 ..   *  A B A B ..   -> s32  a0 A + b0 B | ..
- *   b   b0 b1 b2 ..   ->  bytes  a0 b0 a1 b1 ..   ->      words   c0 d0 c1 d1 ..   *  C D C D ..   -> s32  c0 C + d0 D | ..    + 2^13, >> 14
+ *   b   b0 b1 b2 ..   ->  bytes  a0 b0 a1 b1 ..   ->      words   c0 d0 c1 d1 ..   *  C D C D ..   -> s32  c0 C + d0 D | ..    +
+ *      2^13, >> 14
  *
- * Ranges: weights are 0..2^14 (scalar kernel), which fits the signed words of vpmaddwd; a pair's sum is at most 255 * 2^14 and so is that of
- * both pairs. After the shift 0..255: no packing saturates.
+ * Ranges: weights are 0..2^14 (scalar kernel), which fits the signed words of vpmaddwd; a pair's sum is at most 255 * 2^14 and so
+ * is that of both pairs. After the shift 0..255: no packing saturates.
  * Bound: four loads per vector of output (f32); u8: 64 channels in 4 loads and 36 instructions.
  */
 #include "resize_avx512.h"
@@ -28,8 +29,14 @@ OCT_INLINE corners_f32 corners_of_f32(const oct_resize_job *job, const oct_resiz
     const float *row0 = job->row0, *row1 = job->row1;
     const size_t left = x->first * job->c, right = x->second * job->c;
     const float w = job->weight, v = x->weight;
-    return (corners_f32){row0 + left, row0 + right, row1 + left, row1 + right,
-                         _mm512_set1_ps((1 - w) * (1 - v)), _mm512_set1_ps((1 - w) * v), _mm512_set1_ps(w * (1 - v)), _mm512_set1_ps(w * v)};
+    return (corners_f32){row0 + left,
+                         row0 + right,
+                         row1 + left,
+                         row1 + right,
+                         _mm512_set1_ps((1 - w) * (1 - v)),
+                         _mm512_set1_ps((1 - w) * v),
+                         _mm512_set1_ps(w * (1 - v)),
+                         _mm512_set1_ps(w * v)};
 }
 
 /* Sixteen channels. */
@@ -42,8 +49,9 @@ OCT_INLINE void blend_f32(const corners_f32 *k, size_t i, float *out)
     _mm512_storeu_ps(out + i, y);
 }
 
-/* The last block of a pixel may overlap the one before it. Pixels below 32 channels are left to AVX2: with 21 of them two overlapping
- * vectors of 64 bytes, which mostly straddle cache lines, measured 1.27 times its time (Zen 5), and a masked vector 1.6 times with 8. */
+/* The last block of a pixel may overlap the one before it. Pixels below 32 channels are left to AVX2: with 21 of them two
+ * overlapping vectors of 64 bytes, which mostly straddle cache lines, measured 1.27 times its time (Zen 5), and a masked vector
+ * 1.6 times with 8. */
 void oct_resize_linear_f32_avx512(const oct_resize_job *job)
 {
     float *out = job->out;

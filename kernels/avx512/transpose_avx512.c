@@ -2,13 +2,15 @@
  *
  *   x32: 16 x 16. Rows are registers; two rounds of unpacking transpose 4 x 4 elements within every 128-bit lane, two rounds of
  *        shuffling lanes then move the 4 x 4 blocks to their mirror places.
- *   x8:  64 x 16. Lane L of register i holds the 16 bytes of row 16 L + i, so that four rounds of unpacking within lanes, 16 x 16 bytes
+ *   x8:  64 x 16. Lane L of register i holds the 16 bytes of row 16 L + i, so that four rounds of unpacking within lanes, 16 x 16
+ *      bytes
  *        each, leave whole columns of 64 in the registers:
  *
  *            row  i       16 + i     32 + i     48 + i             column j:  rows 0..15 | 16..31 | 32..47 | 48..63
  *        i: | 16 bytes | 16 bytes | 16 bytes | 16 bytes |   -->   j:          | 16 bytes | 16 bytes | 16 bytes | 16 bytes |
  *
- * Three dense rows, a colour picture on its way to pixels, fill no tile: AVX2's shuffles of three registers into three serve here too.
+ * Three dense rows, a colour picture on its way to pixels, fill no tile: AVX2's shuffles of three registers into three serve here
+ * too.
  */
 #include "avx2/avx2.h"
 #include "ops_avx512.h"
@@ -20,7 +22,8 @@ static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 /* ------------------------------------------------------------------------------------------------- x32 ---- */
 
-/* Rounds one and two: x[4 g .. 4 g + 3] become the columns of their 4 x 4 blocks: x[4 g + j], lane L = column 4 L + j of rows 4 g ... */
+/* Rounds one and two: x[4 g .. 4 g + 3] become the columns of their 4 x 4 blocks: x[4 g + j], lane L = column 4 L + j of rows 4 g
+ * ... */
 OCT_INLINE void transpose_lanes_x32(__m512i *x)
 {
     OCT_UNROLL
@@ -40,7 +43,8 @@ OCT_INLINE void transpose_blocks_x32(const __m512i *x, __m512i *column)
     OCT_UNROLL
     for (size_t j = 0; j < 4; j++) {
         const __m512i low01 = _mm512_shuffle_i32x4(x[j], x[4 + j], 0x44), high01 = _mm512_shuffle_i32x4(x[j], x[4 + j], 0xee);
-        const __m512i low23 = _mm512_shuffle_i32x4(x[8 + j], x[12 + j], 0x44), high23 = _mm512_shuffle_i32x4(x[8 + j], x[12 + j], 0xee);
+        const __m512i low23 = _mm512_shuffle_i32x4(x[8 + j], x[12 + j], 0x44),
+                      high23 = _mm512_shuffle_i32x4(x[8 + j], x[12 + j], 0xee);
         column[j] = _mm512_shuffle_i32x4(low01, low23, 0x88);
         column[4 + j] = _mm512_shuffle_i32x4(low01, low23, 0xdd);
         column[8 + j] = _mm512_shuffle_i32x4(high01, high23, 0x88);

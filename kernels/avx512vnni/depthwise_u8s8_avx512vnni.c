@@ -1,11 +1,13 @@
-/* depthwise_u8s8_avx512vnni.c - u8 x s8 depthwise convolution, 3x3 and 5x5, strides 1 and 2; depthwise_blocks_avx512.h tells the rest.
+/* depthwise_u8s8_avx512vnni.c - u8 x s8 depthwise convolution, 3x3 and 5x5, strides 1 and 2; depthwise_blocks_avx512.h tells the
+ * rest.
  *
- * vpdpbusd sums four products u8 * s8 of one 32-bit lane: four rows of one column. Two output rows of 3x3 at stride 1 together have four
- * input rows, so 24 of them (6 useful products of 8) make 128 results, for which f32 needs 72 multiply-adds. At stride 2 one output row is
- * | r0 r1 r2 0 |; 5x5 takes two groups, | r0 r1 r2 r3 | r4 0 0 0 |.
+ * vpdpbusd sums four products u8 * s8 of one 32-bit lane: four rows of one column. Two output rows of 3x3 at stride 1 together
+ * have four input rows, so 24 of them (6 useful products of 8) make 128 results, for which f32 needs 72 multiply-adds. At stride
+ * 2 one output row is | r0 r1 r2 0 |; 5x5 takes two groups, | r0 r1 r2 r3 | r4 0 0 0 |.
  *
  * Ranges: as in depthwise_u8s8_scalar.c. Every partial sum is below 2^31 in size, whatever the order.
- * Judged by the port count: 24 dot products, 24 conversions and multiplications, 8 interleavings, 10 narrowings per 128 results of 3x3.
+ * Judged by the port count: 24 dot products, 24 conversions and multiplications, 8 interleavings, 10 narrowings per 128 results
+ * of 3x3.
  */
 #include "avx512/epilogue_avx512.h"
 #include "depthwise_avx512vnni.h"

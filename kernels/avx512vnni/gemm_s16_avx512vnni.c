@@ -1,8 +1,8 @@
 /* gemm_s16_avx512vnni.c - s16 x s16 micro-kernels of integer Winograd, with VNNI:
  *   out[r][c] = acc_bias[c] + sum over i < k of a[r][i] * b[i][c],  modulo 2^32, stored as they are
  *
- * vpdpwssd: each of 16 lanes adds two products s16 * s16 to its s32, wrapping (vpdpwssds would saturate). winograd_weights_u8s8.c has the
- * ranges, and why wrapping does no harm. It is half of what vpdpbusd does per instruction, and all that 16 bits allow.
+ * vpdpwssd: each of 16 lanes adds two products s16 * s16 to its s32, wrapping (vpdpwssds would saturate). winograd_weights_u8s8.c
+ * has the ranges, and why wrapping does no harm. It is half of what vpdpbusd does per instruction, and all that 16 bits allow.
  *
  * The tile, 6 x 64 (24 accumulators + 4 columns of b + 1 broadcast = 29 of 32 registers):
  *
@@ -33,7 +33,8 @@ OCT_INLINE __m512i broadcast_group(const int16_t *a)
 
 OCT_INLINE __m512i add_products(__m512i acc, __m512i x, __m512i w) { return _mm512_dpwssd_epi32(acc, x, w); }
 
-/* mr rows and nv vectors of 16 columns, constants wherever this is inlined: the loops over them unroll and acc lives in registers. */
+/* mr rows and nv vectors of 16 columns, constants wherever this is inlined: the loops over them unroll and acc lives in
+ * registers. */
 OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t nv)
 {
     /* 1. Accumulators start at acc_bias. */

@@ -1,8 +1,9 @@
 /* gemm_u8s8_avx512vnni.c - u8 x s8 micro-kernels:
- *   acc[r][c] = acc_bias[c] + sum over taps t, i < k of a[r][t][i] * b[t][i][c];  then requantised to u8, or scaled to f32 (kernels.h)
+ *   acc[r][c] = acc_bias[c] + sum over taps t, i < k of a[r][t][i] * b[t][i][c];  then requantised to u8, or scaled to f32
+ *      (kernels.h)
  *
- * vpdpbusd: each of 16 lanes adds four products u8 * s8 to its s32. Four products reach at most 4 * 255 * 127 = 129,540 in size and are
- * summed exactly; the sum with the accumulator cannot wrap because the packer has proved 255 * sum|w| + |acc_bias| < 2^31.
+ * vpdpbusd: each of 16 lanes adds four products u8 * s8 to its s32. Four products reach at most 4 * 255 * 127 = 129,540 in size
+ * and are summed exactly; the sum with the accumulator cannot wrap because the packer has proved 255 * sum|w| + |acc_bias| < 2^31.
  *
  * The tile, 6 x 64 (24 accumulators + 4 columns of b + 1 broadcast = 29 of 32 registers):
  *
@@ -12,8 +13,8 @@
  *   ...                |        ...        |   the 4 bytes of a row are one 32-bit broadcast for 4 dot products
  *   row 5  k0..k3  ->  | 20 | 21 | 22 | 23 |
  *
- * When k is no multiple of 4 the panel's last group is padded with zero weights, but the rows are not: their last bytes come by a masked
- * load, which touches nothing beyond them.
+ * When k is no multiple of 4 the panel's last group is padded with zero weights, but the rows are not: their last bytes come by a
+ * masked load, which touches nothing beyond them.
  * For the rest of N: 12 x 32 (24 + 2 + 1 registers) and 12 x 16.
  *
  * Judged by the vpdpbusd peak of the core.
@@ -33,14 +34,19 @@ OCT_INLINE __m512i broadcast_group(const uint8_t *a)
 }
 
 /* The last 1..3 of a row, then zeros. Bytes outside the mask are not read. */
-OCT_INLINE __m512i broadcast_rest(const uint8_t *a, __mmask16 some) { return _mm512_broadcastd_epi32(_mm_maskz_loadu_epi8(some, a)); }
+OCT_INLINE __m512i broadcast_rest(const uint8_t *a, __mmask16 some)
+{
+    return _mm512_broadcastd_epi32(_mm_maskz_loadu_epi8(some, a));
+}
 
 OCT_INLINE __m512i add_products(__m512i acc, __m512i x, __m512i w) { return _mm512_dpbusd_epi32(acc, x, w); }
 
-/* mr rows and nv vectors of 16 columns, constants wherever this is inlined: the loops over them unroll and acc lives in registers. */
+/* mr rows and nv vectors of 16 columns, constants wherever this is inlined: the loops over them unroll and acc lives in
+ * registers. */
 OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t nv)
 {
-    /* 1. Accumulators start at acc_bias. One straight initialisation: with a choice here gcc would spill all of them round the loop. */
+    /* 1. Accumulators start at acc_bias. One straight initialisation: with a choice here gcc would spill all of them round the
+     * loop. */
     __m512i acc[OCT_TILE_VECTORS];
     OCT_UNROLL
     for (size_t r = 0; r < mr; r++)

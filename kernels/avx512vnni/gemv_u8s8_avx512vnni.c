@@ -1,8 +1,8 @@
 /* gemv_u8s8_avx512vnni.c - one row times a panel, u8 x s8:
  *   acc[c] = acc_bias[c] + sum over taps t, i < k of a[t][i] * b[t][i][c];  then requantised to u8, or scaled to f32 (kernels.h)
  *
- * Every weight is used once, so what counts is to read the panel as fast as its memory delivers: straight through, two loads a cycle when
- * it lies in L1. vpdpbusd takes 4 cycles; two pipes want 8 independent sums:
+ * Every weight is used once, so what counts is to read the panel as fast as its memory delivers: straight through, two loads a
+ * cycle when it lies in L1. vpdpbusd takes 4 cycles; two pipes want 8 independent sums:
  *
  *   64 columns:  2 groups of 4 k at a time x 4 vectors        16 columns:  8 groups at a time x 1 vector
  *        | b0 | b1 | b2 | b3 |  group 0 -> sums 0..3               | b0 |  group 0 -> sum 0

@@ -1,11 +1,11 @@
 /* binary_neon.c - two operands with broadcasting on NEON (kernels.h, oct_binary_job, has the formulas); four elements at a time.
  *
- * An operand with step 0 is one number along the row: it is loaded once per vector by a broadcast. Powers and whatever else has no vector
- * instruction go through powf lane by lane, as in scalar.
+ * An operand with step 0 is one number along the row: it is loaded once per vector by a broadcast. Powers and whatever else has
+ * no vector instruction go through powf lane by lane, as in scalar.
  * Ranges (u8): differences within +-255, products within +-65,025, exact as floats; sums and products are rounded one by one.
  *
- * u8 add with multipliers on the grid of add_grid.h, 16 elements at a time: with X = A (a - a_zero) + B (b - b_zero), exact in s32, the
- * result is rne(X / 2^shift) + out_zero.
+ * u8 add with multipliers on the grid of add_grid.h, 16 elements at a time: with X = A (a - a_zero) + B (b - b_zero), exact in
+ * s32, the result is rne(X / 2^shift) + out_zero.
  *
  *   usubl          s16   a - a_zero, b - b_zero, 8 at a time, within +-255
  *   smlal          s32   A (a - a_zero) + B (b - b_zero) + the bits of 1.5 * 2^23:  the float 1.5 * 2^23 + X, as |X| < 2^22
@@ -123,7 +123,8 @@ void oct_binary_u8_neon(const oct_binary_job *job)
 {
     const oct_epilogue e = {.out_zero = job->out_zero, .qlo = job->qlo, .qhi = job->qhi};
     oct_add_grid grid = {0, 0, 8};
-    const bool on_grid = job->kind == OCT_KIND_ADD && job->a_step && job->b_step && oct_add_grid_find(job->a_mult, job->b_mult, &grid);
+    const bool on_grid =
+        job->kind == OCT_KIND_ADD && job->a_step && job->b_step && oct_add_grid_find(job->a_mult, job->b_mult, &grid);
     const grid_scaling scaling = grid_scaling_of(job, &grid);
     for (size_t r = 0; r < job->rows; r++) {
         const uint8_t *a = (const uint8_t *)job->a + r * job->a_stride, *b = (const uint8_t *)job->b + r * job->b_stride;
@@ -131,9 +132,9 @@ void oct_binary_u8_neon(const oct_binary_job *job)
         for (size_t c = on_grid ? row_on_grid(&scaling, a, b, out, job->cols) : 0; c < job->cols; c += 4) {
             const size_t n = at_most_4(job->cols - c);
             const int32x4_t x = operand_u8(a, c, job->a_step, job->a_zero, n), y = operand_u8(b, c, job->b_step, job->b_zero, n);
-            const float32x4_t sum = job->kind == OCT_KIND_MUL
-                                        ? vmulq_n_f32(vcvtq_f32_s32(vmulq_s32(x, y)), job->a_mult)
-                                        : vaddq_f32(vmulq_n_f32(vcvtq_f32_s32(x), job->a_mult), vmulq_n_f32(vcvtq_f32_s32(y), job->b_mult));
+            const float32x4_t sum = job->kind == OCT_KIND_MUL ? vmulq_n_f32(vcvtq_f32_s32(vmulq_s32(x, y)), job->a_mult)
+                                                              : vaddq_f32(vmulq_n_f32(vcvtq_f32_s32(x), job->a_mult),
+                                                                          vmulq_n_f32(vcvtq_f32_s32(y), job->b_mult));
             store_u8x4(&e, out + c, sum, n);
         }
     }

@@ -1,26 +1,27 @@
-/* depthwise_3x3_u8s8_neon.c - exact u8 x s8 depthwise convolution on ARMv8.0, 3x3, strides 1 and 2; depthwise_walk_neon.h has the walk.
+/* depthwise_3x3_u8s8_neon.c - exact u8 x s8 depthwise convolution on ARMv8.0, 3x3, strides 1 and 2; depthwise_walk_neon.h has the
+ * walk.
  *
- * smull, smlal on bytes make 8 products of 16 bits per instruction, twice those of smlal on halves, but 16 bits hold the sum of only two
- * products, and widening costs. sadalp widens and adds two neighbouring lanes at once, so taps are interleaved in pairs. Of the nine taps of an
- * output eight lie in pairs and one alone (rows as at stride 1):
+ * smull, smlal on bytes make 8 products of 16 bits per instruction, twice those of smlal on halves, but 16 bits hold the sum of
+ * only two products, and widening costs. sadalp widens and adds two neighbouring lanes at once, so taps are interleaved in pairs.
+ * Of the nine taps of an output eight lie in pairs and one alone (rows as at stride 1):
  *
  *      column      k       k+1     k+2                     p[k] = r1 r2 of column k, interleaved:  | c0: r1 r2 | c1: r1 r2 | ..
  *   out    r0      h       h       x                       h    = r0 of columns k, k+1:            | c0: k k+1 | c1: ..    | ..
  *   row 0  r1      p0      p1      p2                      x    = r0 of column k+2, alone
  *          r2      p0      p1      p2
  *
- *      smull p0, smlal p1, sadalp          smull p2, smlal h, sadalp          smull x, saddw (to acc_bias, so that nothing is copied)
+ *      smull p0, smlal p1, sadalp          smull p2, smlal h, sadalp        smull x, saddw (to acc_bias, so that nothing is copied)
  *
- * These are 15 instructions for 8 outputs, against 18 smlal and 2 copies on halves. Output row 1 has the same p, with other weights, and
- * r3 in place of r0; at stride 2 the second half are other channels, and its p are their own:
+ * These are 15 instructions for 8 outputs, against 18 smlal and 2 copies on halves. Output row 1 has the same p, with other
+ * weights, and r3 in place of r0; at stride 2 the second half are other channels, and its p are their own:
  *
- *              p weights, row 0 or stride 2: w1k w2k      row 1: w0k w1k           h and x: row 0 of the kernel, or row 2 for output row 1
+ *              p weights, row 0 or stride 2: w1k w2k      row 1: w0k w1k    h and x: row 0 of the kernel, or row 2 for output row 1
  *
- * Ranges: in - 128 in [-128, 127], w in [-127, 127]: two products are at most 2 * 128 * 127 = 32,512 < 32,768 in size. The s32 sums are modulo
- * 2^32 and end in range (oct_gemm_provable).
+ * Ranges: in - 128 in [-128, 127], w in [-127, 127]: two products are at most 2 * 128 * 127 = 32,512 < 32,768 in size. The s32
+ * sums are modulo 2^32 and end in range (oct_gemm_provable).
  *
- * Registers (32): p of 3 columns 3 (stride 2: 6), x 3, weights 9, h 2, 4 sums, 2 products; the parameters are read anew where they do not fit.
- * Per 16 outputs of stride 1: 30 for the products, 10 to read and interleave, 24 to requantise and store.
+ * Registers (32): p of 3 columns 3 (stride 2: 6), x 3, weights 9, h 2, 4 sums, 2 products; the parameters are read anew where
+ * they do not fit. Per 16 outputs of stride 1: 30 for the products, 10 to read and interleave, 24 to requantise and store.
  */
 #include "depthwise_sweep_neon.h"
 #include "epilogue_neon.h"
@@ -84,7 +85,8 @@ OCT_INLINE int16x8_t two_high(int8x16_t a, int8x16_t u, int8x16_t b, int8x16_t v
     return vmlal_high_s8(vmull_high_s8(a, u), b, v);
 }
 
-/* Says nothing is known of the weights: else gcc sees their low halves as numbers of their own and keeps them in registers, twice. */
+/* Says nothing is known of the weights: else gcc sees their low halves as numbers of their own and keeps them in registers,
+ * twice. */
 OCT_INLINE void keep(weights *w)
 {
     __asm__("" : "+w"(w->p[0][0]), "+w"(w->p[0][1]), "+w"(w->p[0][2]), "+w"(w->h[0]), "+w"(w->x));
@@ -92,8 +94,8 @@ OCT_INLINE void keep(weights *w)
 }
 
 /* acc_bias and the taps of columns a, b, c. */
-OCT_INLINE void sum_products(const column *a, const column *b, const column *c, weights *w, const packed_block *packed, size_t stride,
-                             int32x4_t acc[4])
+OCT_INLINE void sum_products(const column *a, const column *b, const column *c, weights *w, const packed_block *packed,
+                             size_t stride, int32x4_t acc[4])
 {
     keep(w);
     const int16x8_t alone[2] = {vmull_s8(vget_low_s8(c->x), vget_low_s8(w->x)), vmull_high_s8(c->x, w->x)};

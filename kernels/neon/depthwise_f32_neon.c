@@ -9,7 +9,8 @@
  *                    x  in[y'][x' + 2s][0..7]  ->  acc[2]
  *                    x  in[y'][x' + 3s][0..7]  ->  acc[3]
  *
- * Taps outside the image are left out: they would add exact zeros. Packed: | bias[C8] | w: tap 0 [C8] | tap 1 | .. |, C8 = C rounded up to 8.
+ * Taps outside the image are left out: they would add exact zeros. Packed: | bias[C8] | w: tap 0 [C8] | tap 1 | .. |, C8 = C
+ * rounded up to 8.
  */
 #include "depthwise_neon.h"
 #include "epilogue_neon.h"

@@ -33,8 +33,8 @@ static inline size_t no_scratch(const oct_conv_shape *s)
 /* Channels rounded up to whole vectors of 8. */
 static inline size_t padded_channels(const oct_conv_shape *s) { return (s->out_c + 7) / 8 * 8; }
 
-/* Where a group of neighbouring output pixels reads: the first tap of the first pixel (may lie outside the image), and the taps of that
- * pixel that lie inside. */
+/* Where a group of neighbouring output pixels reads: the first tap of the first pixel (may lie outside the image), and the taps
+ * of that pixel that lie inside. */
 typedef struct window {
     const void *image;
     ptrdiff_t y, x;
@@ -43,8 +43,8 @@ typedef struct window {
 
 enum { PIXELS = 4, VECTORS = 2, CHANNELS = 8 };
 
-/* Computes `pixels` (1 or PIXELS) neighbouring output pixels, channels c .. c + n - 1 (n <= CHANNELS; CHANNELS for several pixels, whose taps
- * then all lie inside in x). e->out is the first pixel's first channel. */
+/* Computes `pixels` (1 or PIXELS) neighbouring output pixels, channels c .. c + n - 1 (n <= CHANNELS; CHANNELS for several
+ * pixels, whose taps then all lie inside in x). e->out is the first pixel's first channel. */
 typedef void block_fn(const oct_depthwise_job *job, const window *at, size_t c, size_t n, const oct_epilogue *e, size_t pixels);
 
 static inline oct_epilogue out_at(const oct_epilogue *e, size_t pixel)

@@ -1,8 +1,8 @@
 /* depthwise_square_f32_neon.c - f32 depthwise convolution on NEON, 3x3 and 5x5, strides 1 and 2, channel multiplier 1:
  *   out[y][x][c] = clamp(bias[c] + sum over taps (ky, kx) of  in[y * stride - pad + ky][x * stride - pad + kx][c] * w[ky][kx][c])
  *
- * 4 channels of two output rows, walking along them column by column (depthwise_sweep_neon.h). A column of input pixels is loaded once and
- * added to every sum it has a part in. 3x3, stride 1: four pixels, 18 fmla, two finished results of 4 channels per column:
+ * 4 channels of two output rows, walking along them column by column (depthwise_sweep_neon.h). A column of input pixels is loaded
+ * once and added to every sum it has a part in. 3x3, stride 1: four pixels, 18 fmla, two finished results of 4 channels per column:
  *
  *     input column t              sums of output column   t      t-1     t-2
  *     | i0 |                                            .---.   .---.   .---.
@@ -10,17 +10,17 @@
  *     | i2 |                                     row 1  |   |   |   |   |   |  --> clamp, store
  *     | i3 |                                            '---'   '---'   '---'
  *
- * Then the finished sums' registers start again at the bias, as the sums of output column t+1: unrolled by the number of places (3), so that
- * no sum ever moves. Stride 2 takes two columns per step and has 2 (5x5: 3) places.
+ * Then the finished sums' registers start again at the bias, as the sums of output column t+1: unrolled by the number of places
+ * (3), so that no sum ever moves. Stride 2 takes two columns per step and has 2 (5x5: 3) places.
  *
- * Registers (32), 3x3 stride 1: 6 sums, 9 weights, 4 inputs, bias, 2 of clamp = 22. The 25 weights of 5x5 stay in memory, each loaded for
- * both rows: 10 sums, 6 inputs, bias, 2 of clamp.
+ * Registers (32), 3x3 stride 1: 6 sums, 9 weights, 4 inputs, bias, 2 of clamp = 22. The 25 weights of 5x5 stay in memory, each
+ * loaded for both rows: 10 sums, 6 inputs, bias, 2 of clamp.
  *
  * Columns outside the image count as zeros; only the rounds at the ends of a row ask.
  * Packed, per block of 4 channels:  | bias[4] | tap 0: w[4] | tap 1 | .. |
  *
- * Bound: fmla, two per cycle on the larger cores. 3x3: 18 of 32 instructions of the inner loop (2.2 multiply-adds per instruction), stride 2: 18
- * of 38; without windows (depthwise_f32_neon.c) it is one in three.
+ * Bound: fmla, two per cycle on the larger cores. 3x3: 18 of 32 instructions of the inner loop (2.2 multiply-adds per
+ * instruction), stride 2: 18 of 38; without windows (depthwise_f32_neon.c) it is one in three.
  */
 #include "depthwise_sweep_neon.h"
 #include "epilogue_neon.h"
@@ -82,8 +82,8 @@ OCT_INLINE void store_outputs(const sweep *s, const registers *g, const float32x
     }
 }
 
-/* Steps t .. t + places - 1. Step t reads the columns t * stride .. and finishes output t - (places - 1). At a border, columns and outputs may
- * not exist. */
+/* Steps t .. t + places - 1. Step t reads the columns t * stride .. and finishes output t - (places - 1). At a border, columns
+ * and outputs may not exist. */
 OCT_INLINE void steps(const sweep *s, registers *g, size_t t, size_t kernel, size_t stride, bool border, bool u8)
 {
     const size_t places = (kernel + stride - 1) / stride;
@@ -99,7 +99,8 @@ OCT_INLINE void steps(const sweep *s, registers *g, size_t t, size_t kernel, siz
     }
 }
 
-/* How many steps from the first on read no column right of the image and finish no output beyond the last, if `places` are done at once. */
+/* How many steps from the first on read no column right of the image and finish no output beyond the last, if `places` are done
+ * at once. */
 static inline size_t whole_steps(const sweep *s, size_t places, size_t stride)
 {
     const ptrdiff_t columns = (ptrdiff_t)s->in_w - s->x - (ptrdiff_t)(places * stride);
@@ -110,7 +111,8 @@ static inline size_t whole_steps(const sweep *s, size_t places, size_t stride)
 OCT_INLINE void walk(const sweep *at, size_t kernel, size_t stride, bool u8)
 {
     const sweep s = *at;    /* a copy nobody else can write to */
-    const size_t places = (kernel + stride - 1) / stride, end = s.count + places - 1, whole = u8 ? 0 : whole_steps(&s, places, stride);
+    const size_t places = (kernel + stride - 1) / stride, end = s.count + places - 1,
+                 whole = u8 ? 0 : whole_steps(&s, places, stride);
     registers g;
     g.bias = vld1q_f32(s.packed);
     g.lo = vdupq_n_f32(s.e->lo);

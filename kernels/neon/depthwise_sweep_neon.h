@@ -1,18 +1,18 @@
 /* depthwise_sweep_neon.h - how the 3x3 (and 5x5) depthwise kernels go over an image.
  *
- * A sweep is one block of channels of one or two output rows, from left to right. Its kernel keeps weights and a window of the columns in
- * registers, so that every input is loaded once per sweep:
+ * A sweep is one block of channels of one or two output rows, from left to right. Its kernel keeps weights and a window of the
+ * columns in registers, so that every input is loaded once per sweep:
  *
  *          x ->                                 for each row (pair):
  *   y   |     o o o o o o        |                  for each segment of columns:              its input rows fit in L1
  *   |   |     o o o o o o        |                      for each block of channels: sweep     neighbours share cache lines
  *   v   |     segment            |
  *
- * Blocks: if the last one is not full it is moved back, so that it ends with the last channel: the channels it shares with its neighbour
- * are computed twice, with the same result.     C = 20, blocks of 8:  0..7, 8..15, 12..19
+ * Blocks: if the last one is not full it is moved back, so that it ends with the last channel: the channels it shares with its
+ * neighbour are computed twice, with the same result.     C = 20, blocks of 8:  0..7, 8..15, 12..19
  *
- * Rows outside the image point at a line of padding in the scratch memory. Columns outside are the kernel's care. If a row pair has lost its
- * second row, both outputs go to the same place, the unwanted one first. */
+ * Rows outside the image point at a line of padding in the scratch memory. Columns outside are the kernel's care. If a row pair
+ * has lost its second row, both outputs go to the same place, the unwanted one first. */
 #ifndef OCT_DEPTHWISE_SWEEP_NEON_H
 #define OCT_DEPTHWISE_SWEEP_NEON_H
 
@@ -45,8 +45,9 @@ typedef struct sweep_form {
 
 static inline bool sweep_accepts(const oct_conv_shape *s, const sweep_form *f)
 {
-    return s->groups == s->in_c && s->out_c == s->in_c && s->in_c >= f->channels && s->kernel_h == f->kernel && s->kernel_w == f->kernel &&
-           s->stride_h == f->stride && s->stride_w == f->stride && s->dilation_h == 1 && s->dilation_w == 1;
+    return s->groups == s->in_c && s->out_c == s->in_c && s->in_c >= f->channels && s->kernel_h == f->kernel &&
+           s->kernel_w == f->kernel && s->stride_h == f->stride && s->stride_w == f->stride && s->dilation_h == 1 &&
+           s->dilation_w == 1;
 }
 
 static inline size_t sweep_blocks(size_t channels, const sweep_form *f) { return (channels + f->channels - 1) / f->channels; }
@@ -55,7 +56,10 @@ static inline size_t sweep_block_at(size_t channels, size_t block, const sweep_f
     return (block + 1) * f->channels <= channels ? block * f->channels : channels - f->channels;
 }
 
-static inline size_t sweep_packed_bytes(const oct_conv_shape *s, const sweep_form *f) { return sweep_blocks(s->in_c, f) * f->block_bytes; }
+static inline size_t sweep_packed_bytes(const oct_conv_shape *s, const sweep_form *f)
+{
+    return sweep_blocks(s->in_c, f) * f->block_bytes;
+}
 
 /* The line of padding. */
 static inline size_t sweep_scratch_bytes(const oct_conv_shape *s, const sweep_form *f) { return s->in_w * s->in_c * f->elem; }
@@ -103,7 +107,11 @@ static inline void sweep_rows(const oct_depthwise_job *job, size_t row, size_t r
 {
     const oct_conv_shape *shape = job->shape;
     const size_t out_elem = job->e.out_elem == OCT_ELEM_F32 ? sizeof(float) : 1;
-    sweep s = {.in_w = shape->in_w, .pixel = shape->in_c * f->elem, .out_pixel = job->e.out_ld * out_elem, .padding = scratch, .e = &job->e};
+    sweep s = {.in_w = shape->in_w,
+               .pixel = shape->in_c * f->elem,
+               .out_pixel = job->e.out_ld * out_elem,
+               .padding = scratch,
+               .e = &job->e};
     memset(scratch, f->elem == 1 ? job->in_zero : 0, sweep_scratch_bytes(shape, f));
     for (size_t next; row < row_end; row = next) {
         const size_t y = row % shape->out_h, left = row_end - row < shape->out_h - y ? row_end - row : shape->out_h - y;

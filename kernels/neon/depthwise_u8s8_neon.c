@@ -1,13 +1,14 @@
 /* depthwise_u8s8_neon.c - exact u8 x s8 depthwise convolution on NEON, any window, channel multiplier 1: 4 pixels x 8 channels.
  *
- *   acc[p][c] = acc_bias[c] + sum over all taps of in[y'][x'(p)][c] * w[ky][kx][c]       outside the image in = in_zero; then requantisation
+ *   acc[p][c] = acc_bias[c] + sum over all taps of in[y'][x'(p)][c] * w[ky][kx][c]       outside the image in = in_zero; then
+ *      requantisation
  *
  *   in   8 channels of u8, one load, ushll:   | c0 .. c7 |  s16 in [0, 255]
  *   w    8 channels of s16 (widened by the packer), in [-127, 127]
  *   smlal, smlal2                             acc c0..c3, c4..c7 += in * w        8 products in 2 instructions
  *
- * Registers (32): 4 x 2 accumulators, 1 of w, 2 of in. One load of w serves four neighbouring pixels: 8 smlal for 5 loads and 4 ushll.
- * Ranges: products at most 255 * 127 in size, in s32; the sums are modulo 2^32 and end in range (oct_gemm_provable).
+ * Registers (32): 4 x 2 accumulators, 1 of w, 2 of in. One load of w serves four neighbouring pixels: 8 smlal for 5 loads and 4
+ * ushll. Ranges: products at most 255 * 127 in size, in s32; the sums are modulo 2^32 and end in range (oct_gemm_provable).
  * Packed: | acc_bias s32[C8] | mult f32[C8] | bias f32[C8] | w s16: tap 0 [C8] | tap 1 | .. |, C8 = C rounded up to 8.
  */
 #include "depthwise_neon.h"
@@ -62,7 +63,8 @@ OCT_INLINE void pixels_u8(const oct_depthwise_job *job, const window *at, size_t
     const size_t column = s->dilation_w * s->in_c, row = s->dilation_h * s->in_w * s->in_c;
     for (size_t ky = 0; ky < s->kernel_h; ky++) {
         const bool row_inside = ky >= at->ky.begin && ky < at->ky.end;
-        size_t tap = ((size_t)at->y * s->in_w + (size_t)at->x) * s->in_c + ky * row + c;    /* wraps outside the image, where it is not used */
+        size_t tap =
+            ((size_t)at->y * s->in_w + (size_t)at->x) * s->in_c + ky * row + c; /* wraps outside the image, where it is not used */
         for (size_t kx = 0; kx < s->kernel_w; kx++, w += c8, tap += column) {
             const bool outside = !row_inside || kx < at->kx.begin || kx >= at->kx.end;
             const uint8_t *in = outside ? NULL : (const uint8_t *)at->image + tap;

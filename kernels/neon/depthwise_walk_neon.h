@@ -9,7 +9,8 @@
  *     stride 2:   | channels 0..7 of a block |  channels 8..15                   |      3 input rows
  *
  * Before including it a file defines
- *   packed_block      parameters, the same three in both files, and weights, per half; at stride 1 both halves have the same parameters
+ *   packed_block      parameters, the same three in both files, and weights, per half; at stride 1 both halves have the same
+ *      parameters
  *   column            what it keeps of one column of input pixels;        load_column() from row pointers
  *   weights           what it keeps of the weights in registers;          load_weights() from a packed block; pack_weights()
  *   sum_products()    acc_bias and all nine taps of three columns: 16 sums
@@ -74,8 +75,8 @@ OCT_INLINE void store_f32(const sweep *s, size_t at, size_t stride, const int32x
     }
 }
 
-/* Outputs o .. o + PERIOD - 1. Output o has the columns o * stride .. o * stride + 2 of the window; those before the last `stride` are there
- * already. At a border, columns and outputs may not exist. */
+/* Outputs o .. o + PERIOD - 1. Output o has the columns o * stride .. o * stride + 2 of the window; those before the last
+ * `stride` are there already. At a border, columns and outputs may not exist. */
 OCT_INLINE void steps(const sweep *s, column window[PERIOD], weights *w, const float32x4_t shared[2], size_t o, size_t stride,
                       bool border, bool f32)
 {
@@ -163,8 +164,8 @@ static const sweep_form *form_of(const oct_conv_shape *s) { return s->stride_h =
 static size_t packed_bytes(const oct_conv_shape *s) { return sweep_packed_bytes(s, form_of(s)); }
 static size_t scratch_bytes(const oct_conv_shape *s) { return sweep_scratch_bytes(s, form_of(s)); }
 
-/* The parameters of channel c, as number i of a half. The kernels multiply (in - 128): 128 * sum|w| <= 128 * 9 * 127 comes back here,
- * modulo 2^32 like all sums. */
+/* The parameters of channel c, as number i of a half. The kernels multiply (in - 128): 128 * sum|w| <= 128 * 9 * 127 comes back
+ * here, modulo 2^32 like all sums. */
 static void pack_params(const oct_depthwise_params *params, size_t c, size_t half, size_t i, packed_block *p)
 {
     const int8_t *w = (const int8_t *)params->weights + c * TAPS;

@@ -13,8 +13,8 @@ void oct_clamp_f32_neon(size_t n, const float *in, float lo, float hi, float *ou
         store_f32x4(out + i, clamp_f32x4(load_f32x4(in + i, at_most_4(n - i)), lo, hi), at_most_4(n - i));
 }
 
-/* tbl looks up 64 entries at once and gives 0 beyond, so four of them, each on the index minus 64, 128, 192, make a table of 256: tbx
- * keeps what an earlier quarter has found. */
+/* tbl looks up 64 entries at once and gives 0 beyond, so four of them, each on the index minus 64, 128, 192, make a table of 256:
+ * tbx keeps what an earlier quarter has found. */
 void oct_lut_u8_neon(size_t n, const uint8_t *in, const uint8_t table[256], uint8_t *out)
 {
     uint8x16x4_t quarter[4];

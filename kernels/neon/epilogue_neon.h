@@ -1,14 +1,15 @@
 /* epilogue_neon.h - from accumulators to stored outputs; the last step of every NEON GEMM.
  *
- * A micro-kernel leaves its tile, registers after the K loop, in a small array on the stack (sums[r][c], nr columns per row); finish_tile_*
- * then walks it four columns at a time. The detour through L1 is one store and one load per four sums, after k multiply-adds for each; in return the
- * epilogue's four forms exist once instead of once per register.
+ * A micro-kernel leaves its tile, registers after the K loop, in a small array on the stack (sums[r][c], nr columns per row);
+ * finish_tile_* then walks it four columns at a time. The detour through L1 is one store and one load per four sums, after k
+ * multiply-adds for each; in return the epilogue's four forms exist once instead of once per register.
  *
- * Columns c .. c+3 of row r, the first `n` of which exist (1..4). Rows and columns that do not exist are neither read nor written: a partial
- * group goes through a small array on the stack.
+ * Columns c .. c+3 of row r, the first `n` of which exist (1..4). Rows and columns that do not exist are neither read nor
+ * written: a partial group goes through a small array on the stack.
  *
- * Integer ranges: |acc * mult| < 2^31 by oct_gemm_provable, so vcvtnq (which saturates) never has to; the rounded value then is clamped to
- * int16 and back to u8 by saturating narrowing, which equals clamp(x + zero, 0, 255), since |x| >= 32768 lies far outside either way. */
+ * Integer ranges: |acc * mult| < 2^31 by oct_gemm_provable, so vcvtnq (which saturates) never has to; the rounded value then is
+ * clamped to int16 and back to u8 by saturating narrowing, which equals clamp(x + zero, 0, 255), since |x| >= 32768 lies far
+ * outside either way. */
 #ifndef OCT_EPILOGUE_NEON_H
 #define OCT_EPILOGUE_NEON_H
 
@@ -73,7 +74,8 @@ OCT_INLINE void finish_f32x4(const oct_epilogue *e, size_t r, size_t c, size_t n
     if (e->residual && e->out_elem == OCT_ELEM_F32)
         acc = vaddq_f32(acc, load_f32x4((const float *)e->residual + r * e->residual_ld + c, n));
     else if (e->residual) {
-        const int32x4_t q = vsubq_s32(load_u8x4((const uint8_t *)e->residual + r * e->residual_ld + c, n), vdupq_n_s32(e->residual_zero));
+        const int32x4_t q =
+            vsubq_s32(load_u8x4((const uint8_t *)e->residual + r * e->residual_ld + c, n), vdupq_n_s32(e->residual_zero));
         acc = vaddq_f32(acc, vmulq_f32(vcvtq_f32_s32(q), vdupq_n_f32(e->residual_mult)));
     }
     acc = clamp_f32x4(acc, e->lo, e->hi);
@@ -95,7 +97,8 @@ OCT_INLINE void finish_s32x4(const oct_epilogue *e, size_t r, size_t c, size_t n
         return;
     }
     if (e->residual) {
-        const int32x4_t q = vsubq_s32(load_u8x4((const uint8_t *)e->residual + r * e->residual_ld + c, n), vdupq_n_s32(e->residual_zero));
+        const int32x4_t q =
+            vsubq_s32(load_u8x4((const uint8_t *)e->residual + r * e->residual_ld + c, n), vdupq_n_s32(e->residual_zero));
         x = vaddq_f32(x, vmulq_f32(vcvtq_f32_s32(q), vdupq_n_f32(e->residual_mult)));
     }
     store_u8x4(e, (uint8_t *)e->out + r * e->out_ld + c, x, n);

@@ -1,5 +1,5 @@
-/* gemm_f32_neon.c - f32 matrix product / convolution on ARMv8.0 NEON: up to 5 rows x one panel of 16 columns, or 8 x 8 for the rest of the
- * columns; for one row, 32 columns.
+/* gemm_f32_neon.c - f32 matrix product / convolution on ARMv8.0 NEON: up to 5 rows x one panel of 16 columns, or 8 x 8 for the
+ * rest of the columns; for one row, 32 columns.
  *
  *   acc[r][c] = bias[c] + sum over taps t, i < k of a[r][t][i] * b[t][i][c]          then the epilogue
  *
@@ -10,13 +10,13 @@
  *   ...
  *   row 4   a[4][i..i+3], lane  ->   acc[4][0]    acc[4][1]    acc[4][2]    acc[4][3]         20 fmla per step
  *
- * Four steps share one load of a per row: 80 fmla, 5 loads, 8 load pairs: 80 of the 99 instructions of the inner loop (8 x 8: 64 of 86). 6 x 16
- * would need all 32 registers, which neither gcc nor clang brings off without a spill.
+ * Four steps share one load of a per row: 80 fmla, 5 loads, 8 load pairs: 80 of the 99 instructions of the inner loop (8 x 8: 64
+ * of 86). 6 x 16 would need all 32 registers, which neither gcc nor clang brings off without a spill.
  *
  * Panel, kr = 1, nr = 16:  | tap 0: b[0][0..15] b[1][0..15] .. b[k-1][0..15] | tap 1: ..
  *
- * Bound: fmla throughput, two per cycle on the larger cores (20 chains hide its latency of 4), one on the small ones. The 1 x 32 form for a single
- * row is bound by the bytes of b: 8 loads feed 8 fmla.
+ * Bound: fmla throughput, two per cycle on the larger cores (20 chains hide its latency of 4), one on the small ones. The 1 x 32
+ * form for a single row is bound by the bytes of b: 8 loads feed 8 fmla.
  */
 #include "epilogue_neon.h"
 #include "neon.h"

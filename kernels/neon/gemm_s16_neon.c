@@ -6,10 +6,11 @@
  *   b, one k of 8 columns               | b0 .. b7 |             panel, kr = 1: [k][16] or [k][8], s16
  *   smlal, smlal2                       acc[0..3] += b[0..3] * a_i, acc[4..7] += b[4..7] * a_i        s32, wrapping
  *
- * One product of s16 * s16 is below 2^29 here, so it is exact; winograd_weights_u8s8.c has the ranges, and why wrapping does no harm.
+ * One product of s16 * s16 is below 2^29 here, so it is exact; winograd_weights_u8s8.c has the ranges, and why wrapping does no
+ * harm.
  *
- * Registers (32): 5 x 16: 20 accumulators, 5 of a, 2 of b; 8 x 8: 16, 8, 1. Four products per instruction, against 5.3 in gemm_u8s8_neon.c:
- * with a quarter of the products that is 3 times as fast, before transforms.
+ * Registers (32): 5 x 16: 20 accumulators, 5 of a, 2 of b; 8 x 8: 16, 8, 1. Four products per instruction, against 5.3 in
+ * gemm_u8s8_neon.c: with a quarter of the products that is 3 times as fast, before transforms.
  */
 #include "epilogue_neon.h"
 #include "neon.h"
@@ -33,7 +34,8 @@ OCT_INLINE void add_lane(int32x4_t acc[2], int16x8_t b, int16x8_t a, const int l
 }
 
 /* One k of all rows; its lane in a is constant. */
-OCT_INLINE void step(int32x4_t acc[][VECTORS][2], const int16x8_t a[], const int16_t *b, const int lane, const size_t mr, const size_t nv)
+OCT_INLINE void step(int32x4_t acc[][VECTORS][2], const int16x8_t a[], const int16_t *b, const int lane, const size_t mr,
+                     const size_t nv)
 {
     int16x8_t column[VECTORS];
     OCT_UNROLLED

@@ -12,13 +12,14 @@
  *
  * 16 products in three instructions, against 12 by smlal on halves. The four lanes are added up at the end.
  *
- * Ranges: a - 128 in [-128, 127], b in [-127, 127]: a product is at most 128 * 127 = 16,256 in size, two of them 32,512 < 32,768, so s16 never
- * overflows. The s32 sums are modulo 2^32 and end in range (oct_gemm_provable).
+ * Ranges: a - 128 in [-128, 127], b in [-127, 127]: a product is at most 128 * 127 = 16,256 in size, two of them 32,512 < 32,768,
+ * so s16 never overflows. The s32 sums are modulo 2^32 and end in range (oct_gemm_provable).
  *
- * Panel, kr = 16:  | group 0: b[0..15][0] b[0..15][1] b[0..15][2] b[0..15][3] | group 1: ..        64 bytes per group, zeros beyond k
+ * Panel, kr = 16:  | group 0: b[0..15][0] b[0..15][1] b[0..15][2] b[0..15][3] | group 1: ..        64 bytes per group, zeros
+ * beyond k
  *
- * Registers (32): 16 accumulators, 4 of a, 4 of b, 4 products, 0x80. Per group 48 multiply-adds, 6 loads, 4 eor: 48 of the 63 instructions
- * of the inner loop, 4.1 products of k per instruction, against 3.2 of gemm_f32_neon.c.
+ * Registers (32): 16 accumulators, 4 of a, 4 of b, 4 products, 0x80. Per group 48 multiply-adds, 6 loads, 4 eor: 48 of the 63
+ * instructions of the inner loop, 4.1 products of k per instruction, against 3.2 of gemm_f32_neon.c.
  */
 #include "epilogue_neon.h"
 #include "neon.h"

@@ -3,8 +3,8 @@
  *   four pixels -> | 8 channels u8  or  4 channels f32 |     times four weights, which all channels of an output pixel share;
  *                  | ..                                |     the rest that fills no block goes channel by channel
  *
- * Ranges (u8): the weights are 0..2^14 and add up to 2^14 (scalar kernel), so they fit u16 and the sum of products, at most 255 * 2^14, fits
- * u32. The rounding narrowing shift adds 2^13 and shifts by 14: 0..255, which fits any narrower type.
+ * Ranges (u8): the weights are 0..2^14 and add up to 2^14 (scalar kernel), so they fit u16 and the sum of products, at most 255 *
+ * 2^14, fits u32. The rounding narrowing shift adds 2^13 and shifts by 14: 0..255, which fits any narrower type.
  * Bound: four loads and one store per block.
  */
 #include <arm_neon.h>

@@ -1,8 +1,9 @@
 /* softmax_f32_neon.c - each row becomes exp(x - max) / sum, four elements at a time; in == out is allowed.
  *
- * Three passes over a row: its maximum (NaNs passed over), the exponentials with their sum, the shares. A rest of 1..3 elements is filled
- * up with -inf, which changes neither maximum nor sum. Subtracting the maximum keeps every exponent <= 0: exp cannot overflow and the sum is at
- * least 1. A row with a NaN or +inf, or of nothing but -inf, comes out as NaN (or 0), as in the specification.
+ * Three passes over a row: its maximum (NaNs passed over), the exponentials with their sum, the shares. A rest of 1..3 elements
+ * is filled up with -inf, which changes neither maximum nor sum. Subtracting the maximum keeps every exponent <= 0: exp cannot
+ * overflow and the sum is at least 1. A row with a NaN or +inf, or of nothing but -inf, comes out as NaN (or 0), as in the
+ * specification.
  *
  * Bound: some 20 instructions per four exponentials.
  */
@@ -12,11 +13,12 @@
 #include "neon.h"
 
 /* exp(x) for x <= 0, NaN for a NaN. With n = rne(x / ln 2) and r = x - n ln 2, |r| <= 0.3466: exp(x) = 2^n exp(r).
- *   ln 2 in two parts, the first with 9 bits, so that n * LN2_HIGH is exact for |n| <= 126 and r is off by at most 2^-24 |r| + 2^-31
+ *   ln 2 in two parts, the first with 9 bits, so that n * LN2_HIGH is exact for |n| <= 126 and r is off by at most 2^-24 |r| +
+ *      2^-31
  *   exp(r) by its Taylor polynomial of degree 7: the rest is below r^8 / 8! * 1.1 < 6e-9 < 2^-27
  *   rounding: the last two steps round to 2^-24 each, the earlier ones weigh |r| or less
- * Together less than 2.5 * 2^-24 relative. Below LEAST, where exp(x) leaves the normal numbers (1.2e-38), the result is 0; so it is for -inf.
- * From LEAST on n >= -126, and n + 127 in 1..127 is the exponent of a normal number. */
+ * Together less than 2.5 * 2^-24 relative. Below LEAST, where exp(x) leaves the normal numbers (1.2e-38), the result is 0; so it
+ * is for -inf. From LEAST on n >= -126, and n + 127 in 1..127 is the exponent of a normal number. */
 OCT_INLINE float32x4_t exp_f32x4(float32x4_t x)
 {
     const float32x4_t least = vdupq_n_f32(-87.33f), limited = vmaxq_f32(x, least);     /* fmax(., NaN) is a NaN */

@@ -4,8 +4,8 @@
  *        | B10 B11 B12 | r |           | B01' B11' |      the ragged right side and bottom by the scalar kernel
  *        |  bottom         |           |  ..       |
  *
- * Column of blocks by column of blocks, so that the written lines are filled one after the other. Three rows, the colour planes of a picture,
- * have no whole block; st3 interleaves them:   rrrr gggg bbbb -> rgbr gbrg brgb.
+ * Column of blocks by column of blocks, so that the written lines are filled one after the other. Three rows, the colour planes
+ * of a picture, have no whole block; st3 interleaves them:   rrrr gggg bbbb -> rgbr gbrg brgb.
  *
  * Bound: the bytes moved. 4 x 4: 8 shuffles for 64 bytes; 16 x 16: 64 for 256.
  */
@@ -17,7 +17,8 @@ enum { B32 = 4, B8 = 16, PLANES = 3 };
 
 /* ----------------------------------------------------------------------------------------- 4 bytes ---- */
 
-/* Pairs, then halves. a..d: rows of `in`.      trn1: a0 b0 a2 b2, c0 d0 c2 d2  ->  a0 b0 c0 d0 | a2 b2 c2 d2      trn2: the odd columns */
+/* Pairs, then halves. a..d: rows of `in`.      trn1: a0 b0 a2 b2, c0 d0 c2 d2  ->  a0 b0 c0 d0 | a2 b2 c2 d2      trn2: the odd
+ * columns */
 static void block_x32(const uint32_t *in, size_t in_ld, uint32_t *out, size_t out_ld)
 {
     const uint32x4_t a = vld1q_u32(in), b = vld1q_u32(in + in_ld), c = vld1q_u32(in + 2 * in_ld), d = vld1q_u32(in + 3 * in_ld);

@@ -12,8 +12,8 @@
  * At stride 2 there is one output row, and 16 channels: quads | r0 r1 r2 r2 |, weights | w0 w1 w2 0 |.
  *
  * Ranges: products of [-128, 127] and [-127, 127] are added in s32 at once; modulo 2^32, ending in range (oct_gemm_provable).
- * Registers (32), stride 1: 6 quads, 12 of weights, 4 sums, 4 of interleaving, bias 2, mult 2. Per 16 outputs: 12 sdot, 4 copies of the bias,
- * 11 to read and interleave, 24 to requantise and store.
+ * Registers (32), stride 1: 6 quads, 12 of weights, 4 sums, 4 of interleaving, bias 2, mult 2. Per 16 outputs: 12 sdot, 4 copies
+ * of the bias, 11 to read and interleave, 24 to requantise and store.
  */
 #include "../neon/depthwise_sweep_neon.h"
 #include "../neon/epilogue_neon.h"
@@ -68,9 +68,10 @@ OCT_INLINE void load_weights(const packed_block *p, weights *w)
                 w->quad[half][kx][v] = vld1q_s8(p->quad[half][kx][v]);
 }
 
-/* acc_bias and the taps of columns a, b, c. The halves' acc_bias are loaded one by one, though the same at stride 1: sdot overwrites them. */
-OCT_INLINE void sum_products(const column *a, const column *b, const column *c, weights *w, const packed_block *packed, size_t stride,
-                             int32x4_t acc[4])
+/* acc_bias and the taps of columns a, b, c. The halves' acc_bias are loaded one by one, though the same at stride 1: sdot
+ * overwrites them. */
+OCT_INLINE void sum_products(const column *a, const column *b, const column *c, weights *w, const packed_block *packed,
+                             size_t stride, int32x4_t acc[4])
 {
     const column *const columns[3] = {a, b, c};
     OCT_UNROLLED

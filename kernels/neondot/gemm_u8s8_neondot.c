@@ -1,5 +1,5 @@
-/* gemm_u8s8_neondot.c - exact integer matrix product / convolution with ARMv8.2 dot products: up to 5 rows x one panel of 16 columns,
- * or 8 x 8 for the rest of the columns; one row x 32.
+/* gemm_u8s8_neondot.c - exact integer matrix product / convolution with ARMv8.2 dot products: up to 5 rows x one panel of 16
+ * columns, or 8 x 8 for the rest of the columns; one row x 32.
  *
  *   acc[r][c] = acc_bias[c] + sum over taps t, i < k of (a[r][t][i] - 128) * b[t][i][c]      then requantisation (epilogue)
  *
@@ -12,8 +12,8 @@
  * Panel, kr = 4, nr = 16:  | group 0: [16 columns][4] | group 1: ..        64 bytes per group, zeros beyond k
  *
  * Ranges: products of [-128, 127] and [-127, 127] are added in s32 at once; modulo 2^32, ending in range (oct_gemm_provable).
- * Registers (32): 20 accumulators, 5 of a, 4 of b, 0x80. Four groups: 80 sdot for 5 loads, 8 load pairs and 5 eor: 80 of the 103 instructions
- * of the inner loop (8 x 8: 64 of 90). 12.4 products per instruction, against 3.2 of gemm_f32_neon.c.
+ * Registers (32): 20 accumulators, 5 of a, 4 of b, 0x80. Four groups: 80 sdot for 5 loads, 8 load pairs and 5 eor: 80 of the 103
+ * instructions of the inner loop (8 x 8: 64 of 90). 12.4 products per instruction, against 3.2 of gemm_f32_neon.c.
  */
 #include "../neon/epilogue_neon.h"
 #include "neondot.h"

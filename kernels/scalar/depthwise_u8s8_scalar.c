@@ -7,9 +7,9 @@
  *
  * Packed:  | acc_bias s32[out_c] | mult f32[out_c] | bias f32[out_c] | w: tap 0: o = 0..out_c-1 | tap 1 | .. |
  *
- * Ranges: as in gemm_u8s8_scalar.c with k = 1: |sum| <= |bias| + 255 * sum |w| < 2^31, proved by the packer's caller. acc counts modulo
- * 2^32, as every twin's instructions do: a partial sum may leave the range where acc_bias was made with another zero point, the final one
- * does not.
+ * Ranges: as in gemm_u8s8_scalar.c with k = 1: |sum| <= |bias| + 255 * sum |w| < 2^31, proved by the packer's caller. acc counts
+ * modulo 2^32, as every twin's instructions do: a partial sum may leave the range where acc_bias was made with another zero
+ * point, the final one does not.
  */
 #include <string.h>
 

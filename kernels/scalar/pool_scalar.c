@@ -36,7 +36,8 @@ void oct_max_pool_f32_scalar(const oct_pool_job *job)
 {
     for (size_t p = 0; p < job->pixels; p++)
         for (size_t c = 0; c < job->c; c += CHANNELS)
-            max_pixel_f32(job, oct_pool_taps(job, p), p * job->a_step, c, block(c, job->c), (float *)job->out + p * job->out_ld + c);
+            max_pixel_f32(job, oct_pool_taps(job, p), p * job->a_step, c, block(c, job->c),
+                          (float *)job->out + p * job->out_ld + c);
 }
 
 /* Needs no scales: the greatest u8 is the greatest real, as long as all taps share one quantization. */
@@ -58,11 +59,13 @@ void oct_max_pool_u8_scalar(const oct_pool_job *job)
 {
     for (size_t p = 0; p < job->pixels; p++)
         for (size_t c = 0; c < job->c; c += CHANNELS)
-            max_pixel_u8(job, oct_pool_taps(job, p), p * job->a_step, c, block(c, job->c), (uint8_t *)job->out + p * job->out_ld + c);
+            max_pixel_u8(job, oct_pool_taps(job, p), p * job->a_step, c, block(c, job->c),
+                         (uint8_t *)job->out + p * job->out_ld + c);
 }
 
 /* The sum is taken first and scaled once; padded taps are zeros and only show in `mult`. */
-static void average_pixel_f32(const oct_pool_job *job, const void *const *a, size_t step, float mult, size_t c0, size_t n, float *out)
+static void average_pixel_f32(const oct_pool_job *job, const void *const *a, size_t step, float mult, size_t c0, size_t n,
+                              float *out)
 {
     float sum[CHANNELS] = {0};
     for (size_t tap = 0; tap < job->taps; tap++) {
@@ -84,7 +87,8 @@ void oct_average_pool_f32_scalar(const oct_pool_job *job)
 
 /* Ranges: sum - taps * in_zero lies within +-255 * taps, which fits for taps < 2^23 = 8,388,608 (a window of 2,896 x 2,896 pixels).
  * Below 65,793 taps it is below 2^24 and its conversion to float exact; above, the conversion rounds, the same way everywhere. */
-static void average_pixel_u8(const oct_pool_job *job, const void *const *a, size_t step, float mult, size_t c0, size_t n, uint8_t *out)
+static void average_pixel_u8(const oct_pool_job *job, const void *const *a, size_t step, float mult, size_t c0, size_t n,
+                             uint8_t *out)
 {
     /* Every tap, padded or not, brings its zero point with it: take them all off beforehand. */
     const int32_t start = -(int32_t)job->taps * job->in_zero;

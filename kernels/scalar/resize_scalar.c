@@ -1,6 +1,6 @@
 /* resize_scalar.c - one row of a resized picture, plain C: THE SPECIFICATION (kernels.h, oct_resize_job, has the formulas).
  *
- *   row0   | pixel 0 | pixel 1 | pixel 2 | ..          an output pixel is one input pixel (gather), or lies between two neighbours of
+ *   row0   | pixel 0 | pixel 1 | pixel 2 | ..        an output pixel is one input pixel (gather), or lies between two neighbours of
  *   row1   | pixel 0 | pixel 1 | pixel 2 | ..          each of two rows (linear); all its channels have the same four weights
  *
  * The two axes' weights are multiplied once per pixel, so that a channel costs four products, and is rounded once.
@@ -31,9 +31,12 @@ void oct_resize_linear_f32_scalar(const oct_resize_job *job)
 }
 
 /* Ranges, with one = 2^14 and both axes' weights w, v in 0..one:
- *   wd = w v / one, rounded: 0..one, and at most min(w, v), which are integers not below w v / one. So wb = v - wd >= 0, wc = w - wd >= 0.
- *   wa = one - w - v + wd, and one - w - v + w v / one = (one - w)(one - v) / one >= 0; rounding adds at least -1/2, so the integer wa >= 0.
- *   Four weights of at least 0 that add up to 2^14: the sum of products is at most 255 * 2^14 = 4,177,920, and 2^13 more after rounding.
+ *   wd = w v / one, rounded: 0..one, and at most min(w, v), which are integers not below w v / one. So wb = v - wd >= 0, wc = w -
+ *      wd >= 0.
+ *   wa = one - w - v + wd, and one - w - v + w v / one = (one - w)(one - v) / one >= 0; rounding adds at least -1/2, so the
+ *      integer wa >= 0.
+ *   Four weights of at least 0 that add up to 2^14: the sum of products is at most 255 * 2^14 = 4,177,920, and 2^13 more after
+ *      rounding.
  *   (255 * 2^14 + 2^13) >> 14 = 255: no clamp. Equal pixels keep their value. */
 void oct_resize_linear_u8_scalar(const oct_resize_job *job)
 {
