@@ -163,11 +163,12 @@ def table(path):
             some = [l for k, l in sorted(last.items()) if k[:2] == (name, kind)]
             good = [l for l in some if l.get("error", 1) <= LIMIT]
             text = f"{len(good)} of {len(some)}" + (f", {max(l['error'] for l in good):.1e}" if good else "")
-            cells.append(text)
+            cells.append(text if some else "-")
         print(f"| {name} | " + " | ".join(cells) + " |")
+    print()
     for line in last.values():
         if line.get("error", 1) > LIMIT:
-            print(f"\n- {line['network']}, {line['exporter']}, opset {line['asked']}: "
+            print(f"- {line['network']}, {line['exporter']}, opset {line['asked']}: "
                   + str(line.get("not_exported") or line.get("failed") or f"error {line.get('error')}"))
 
 
