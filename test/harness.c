@@ -53,6 +53,18 @@ void test_skip(const char *format, ...)
 
 const char *test_last_error(void) { return oct_error(); }
 bool test_failed(void) { return run.failed; }
+
+bool test_is_sanitized(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return true;
+#elif defined(__has_feature)
+    return __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+    return false;
+#endif
+}
+
 bool test_filtered(void) { return run.filter != NULL; }
 const char *test_isa(void) { return run.isa; }
 const char *test_build_dir(void) { return run.build_dir; }

@@ -56,6 +56,7 @@ void test_fail(const char *file, int line, const char *format, ...) __attribute_
 const char *test_last_error(void);
 /* Marks the running case as skipped, with the reason; the case then returns by itself. */
 void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
+bool test_is_sanitized(void); /* built with a sanitizer: other code, other times */
 bool test_failed(void);   /* has the running case failed so far? */
 bool test_filtered(void); /* is --filter given? Then a case may print what it found, a line each, the first begun by a newline. */
 

@@ -151,17 +151,6 @@ static const char *working_objdump(void)
     return NULL;
 }
 
-static bool optimized_build(void)
-{
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return false;
-#elif defined(__has_feature)
-    return !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
-#else
-    return true;
-#endif
-}
-
 /* An object file and how many registers a loop of it may spill. The AVX-512 integer depthwise kernels may spill four: the loop over a
  * tile of 5x5 keeps a line of interleaved columns and the sums of 128 results beyond what 32 registers hold, and parks four narrowed
  * results once per tile, not per product; the loops of 3x3 spill none. */
@@ -203,7 +192,7 @@ static void no_spills(void)
     return;
 #endif
     const char *objdump = working_objdump();
-    if (!objdump || !optimized_build()) {
+    if (!objdump || test_is_sanitized()) {
         test_skip(objdump ? "sanitizers change the code" : "objdump is not installed");
         return;
     }
