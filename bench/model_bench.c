@@ -83,6 +83,8 @@ static bool measure_cold(model_variant *variants, int count, const machine *m, f
 /* The budget is for all variants of the batch together. */
 static bool measure_warm(model_set *set, model_variant *variants, int count, const model_plan *plan, failure *why)
 {
+    if (count < 1)
+        return true;
     measure_item *items = calloc((size_t)count, sizeof *items);
     measure_result *results = calloc((size_t)count, sizeof *results);
     measure_info info;
