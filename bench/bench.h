@@ -71,8 +71,8 @@ typedef struct bench_output {
 
 #define BENCH_OUTPUT_ROWS 3
 void bench_output_rows(bench_output *o, arg_option rows[BENCH_OUTPUT_ROWS]);
-/* Can the files be written? Asked before anything is measured. */
-arg_result bench_output_check(const arg_spec *spec, const bench_output *o);
+/* Can the files be written, and are they none of the `count` words, which name the files that are read? Asked before anything is measured. */
+arg_result bench_output_check(const arg_spec *spec, const bench_output *o, char *const *words, int count);
 /* May the tables go to the standard output? */
 bool bench_output_text(const bench_output *o);
 

@@ -211,7 +211,7 @@ int bench_compare(int argc, char **argv)
     if (parsed == ARGS_OK && !(percent >= 0 && percent <= 10000))
         parsed = args_bad(&spec, "--fail-above must lie between 0 and 10000");
     if (parsed == ARGS_OK)
-        parsed = bench_output_check(&spec, &output);
+        parsed = bench_output_check(&spec, &output, argv, words);
     if (parsed != ARGS_OK)
         return parsed == ARGS_HELP ? BENCH_OK : BENCH_USAGE;
     if (run_file_open(argv[0], &runs[0], &why) && run_file_open(argv[1], &runs[1], &why))

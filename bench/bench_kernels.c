@@ -125,7 +125,7 @@ int bench_kernels(int argc, char **argv)
     if (parsed == ARGS_OK && !(o.seconds > 0 && o.seconds <= 3600))
         parsed = args_bad(&spec, "--seconds must lie between 0 and 3600");
     if (parsed == ARGS_OK)
-        parsed = bench_output_check(&spec, &o.output);
+        parsed = bench_output_check(&spec, &o.output, argv, words);
     if (parsed != ARGS_OK)
         return parsed == ARGS_HELP ? BENCH_OK : BENCH_USAGE;
     interrupt_catch();

@@ -59,7 +59,7 @@ int bench_peak(int argc, char **argv)
     if (parsed == ARGS_OK)
         parsed = bench_parse_threads(&spec, threads, &lists);
     if (parsed == ARGS_OK)
-        parsed = bench_output_check(&spec, &output);
+        parsed = bench_output_check(&spec, &output, argv, words);
     if (parsed != ARGS_OK)
         return parsed == ARGS_HELP ? BENCH_OK : BENCH_USAGE;
     failure why;

@@ -247,7 +247,7 @@ int bench_demo(int argc, char **argv)
     if (parsed == ARGS_OK && (lists.isa_count != 1 || !(o.seconds > 0 && o.seconds <= 3600)))
         parsed = args_bad(&spec, lists.isa_count != 1 ? "--isa wants one name" : "--seconds must lie between 0 and 3600");
     if (parsed == ARGS_OK)
-        parsed = bench_output_check(&spec, &o.output);
+        parsed = bench_output_check(&spec, &o.output, argv, words);
     if (parsed != ARGS_OK)
         return parsed == ARGS_HELP ? BENCH_OK : BENCH_USAGE;
     lists.threads[0] = (int)o.threads;

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
+
+#include "output.h"
 
 #define BEGIN "<!-- octet-bench: "
 #define END   "<!-- octet-bench: end -->"
@@ -281,34 +284,34 @@ static char *read_text(const char *path, failure *why)
 {
     FILE *from = fopen(path, "r");
     char *text = NULL;
-    size_t size = 0;
-    if (!from || (getdelim(&text, &size, '\0', from) < 0 && ferror(from))) {
-        fail_with(why, "%s: cannot be read: %s", path, strerror(errno));
+    size_t room = 0;
+    const ssize_t length = from ? getdelim(&text, &room, '\0', from) : -1;
+    bool ok = true;
+    if (!from || ferror(from))
+        ok = fail_with(why, "%s: cannot be read: %s", path, strerror(errno));
+    else if (length < 0)
+        ok = fail_with(why, "%s: is empty", path);
+    else if (strlen(text) < (size_t)length)   /* the delimiter was met: what is behind it would be lost */
+        ok = fail_with(why, "%s: is no text, there is a zero byte in it", path);
+    if (from)
+        fclose(from);
+    if (!ok) {
         free(text);
         text = NULL;
     }
-    if (from)
-        fclose(from);
     return text;
 }
 
-/* Written to a file beside it, which then takes its name: a document is never left half. */
 bool markdown_rewrite(const run_file *runs, int count, const char *path, failure *why)
 {
-    char beside[1024];
+    output_file document;
     char *text = read_text(path, why);
-    if (!text)
-        return false;
-    snprintf(beside, sizeof beside, "%s.new", path);
-    FILE *to = fopen(beside, "w");
-    bool ok = to != NULL || fail_with(why, "%s: cannot be written: %s", beside, strerror(errno));
-    ok = ok && copy(text, runs, count, path, to, why);
-    if (to && fclose(to) != 0 && ok)
-        ok = fail_with(why, "%s: could not be written to its end", beside);
-    if (ok && rename(beside, path) != 0)
-        ok = fail_with(why, "%s: cannot be replaced: %s", path, strerror(errno));
-    if (!ok && to)
-        remove(beside);
+    bool ok = text && output_open(&document, path, why);
+    if (ok && !copy(text, runs, count, path, document.to, why)) {
+        output_abandon(&document);
+        ok = false;
+    }
+    ok = ok && output_close(&document, why);
     free(text);
     return ok;
 }

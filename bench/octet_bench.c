@@ -1,4 +1,5 @@
 /* octet_bench.c - the command: finds the subcommand. Exit codes: 0 done, 1 something went wrong, 2 the call was wrong. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,30 +26,65 @@ static const subcommand subcommands[] = {
 };
 #define SUBCOMMANDS (sizeof subcommands / sizeof subcommands[0])
 
-static int help(void)
+static const subcommand *find(const char *name)
+{
+    for (size_t i = 0; i < SUBCOMMANDS; i++)
+        if (!strcmp(name, subcommands[i].name))
+            return &subcommands[i];
+    return NULL;
+}
+
+static int unknown(const char *name)
+{
+    failure line;   /* for its cleaning of control characters */
+    fail_with(&line, "octet-bench: there is no subcommand \"%s\" (see octet-bench help)", name);
+    fprintf(stderr, "%s\n", line.text);
+    return BENCH_USAGE;
+}
+
+static int list(void)
 {
     printf("octet-bench %s - measures this machine, octet's kernels on it, and models\n\nusage: octet-bench SUBCOMMAND ...\n\n",
            oct_version());
     for (size_t i = 0; i < SUBCOMMANDS; i++)
         printf("  %-9s %s\n", subcommands[i].name, subcommands[i].what);
-    printf("  %-9s this text; octet-bench SUBCOMMAND --help says more\n", "help");
+    printf("  %-9s this list, or the help of one subcommand\n"
+           "\n`octet-bench help SUBCOMMAND` has the options. Exit status: 0, 1 the work failed, 2 wrong usage.\n", "help");
     return BENCH_OK;
 }
 
-int main(int argc, char **argv)
+/* `help NAME`: the subcommand holds its own option table, so it prints its own help. */
+static int help(const char *name)
+{
+    char option[] = "--help", *arguments[] = {option, NULL};
+    const subcommand *s = name ? find(name) : NULL;
+    return s ? s->run(1, arguments) : name ? unknown(name) : list();
+}
+
+static int dispatch(int argc, char **argv)
 {
     if (argc < 2) {
         fprintf(stderr, "octet-bench: a subcommand is missing (see octet-bench help)\n");
         return BENCH_USAGE;
     }
+    if (!strcmp(argv[1], "--version")) {
+        printf("octet-bench %s\n", oct_version());
+        return BENCH_OK;
+    }
     if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
-        return help();
+        return help(argc > 2 ? argv[2] : NULL);
     bench_note_command(argc, argv);
-    for (size_t i = 0; i < SUBCOMMANDS; i++)
-        if (!strcmp(argv[1], subcommands[i].name))
-            return subcommands[i].run(argc - 2, argv + 2);
-    failure line;
-    fail_with(&line, "octet-bench: there is no subcommand \"%s\" (see octet-bench help)", argv[1]);
-    fprintf(stderr, "%s\n", line.text);
-    return BENCH_USAGE;
+    const subcommand *s = find(argv[1]);
+    return s ? s->run(argc - 2, argv + 2) : unknown(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    const int status = dispatch(argc, argv);
+    /* A full disk or a closed pipe shows only now. */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "octet-bench: standard output cannot be written: %s\n", strerror(errno));
+        return BENCH_FAILED;
+    }
+    return status;
 }

@@ -12,6 +12,7 @@
 #include "csv.h"
 #include "json_read.h"
 #include "octet.h"
+#include "output.h"
 #include "run_file.h"
 
 #define SCHEMA RUN_SCHEMA
@@ -168,8 +169,9 @@ static bool is_writable(const char *path)
     return true;
 }
 
-arg_result bench_output_check(const arg_spec *spec, const bench_output *o)
+arg_result bench_output_check(const arg_spec *spec, const bench_output *o, char *const *words, int count)
 {
+    failure why;
     if (o->json_path && o->csv_path && is_stdout(o->json_path) && is_stdout(o->csv_path))
         return args_bad(spec, "--json - and --csv - cannot both have the standard output");
     if (o->json_path && !is_writable(o->json_path))
@@ -178,6 +180,10 @@ arg_result bench_output_check(const arg_spec *spec, const bench_output *o)
     if (o->csv_path && !is_writable(o->csv_path))
         return args_bad(spec, "--csv %s: cannot be written: %s (possible: a file in a folder of yours, or -)", o->csv_path,
                         strerror(errno));
+    const char *const *inputs = (const char *const *)words;
+    if ((o->json_path && !output_spares(o->json_path, inputs, count, &why)) ||
+        (o->csv_path && !output_spares(o->csv_path, inputs, count, &why)))
+        return args_bad(spec, "%s", why.text);
     return ARGS_OK;
 }
 
@@ -186,20 +192,16 @@ bool bench_output_text(const bench_output *o)
     return !(o->json_path && is_stdout(o->json_path)) && !(o->csv_path && is_stdout(o->csv_path));
 }
 
-/* A full disk shows at the latest when the file is closed. */
 static bool write_file(const bench_record *record, const json_value *run, const char *path, const char *rows, failure *why)
 {
-    FILE *to = is_stdout(path) ? stdout : fopen(path, "w");
-    if (!to)
-        return fail_with(why, "%s: cannot be written: %s", path, strerror(errno));
+    output_file file;
+    if (!output_open(&file, path, why))
+        return false;
     if (run)
-        csv_write(run, rows, to);
+        csv_write(run, rows, file.to);
     else
-        fwrite(record->text, 1, record->size, to);
-    bool ok = fflush(to) == 0 && !ferror(to);
-    if (to != stdout)
-        ok = fclose(to) == 0 && ok;
-    return ok || fail_with(why, "%s: could not be written to its end", path);
+        fwrite(record->text, 1, record->size, file.to);
+    return output_close(&file, why);
 }
 
 bool bench_record_end(bench_record *record, const bench_output *o, const char *rows, failure *why)

@@ -1,11 +1,13 @@
 /* What the bench reads and writes: the JSON reader against good and broken texts, compare, report, the rewritten document, CSV,
  * noise. */
+#define _POSIX_C_SOURCE 200809L
 #include "harness.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "html.h"
 #include "json.h"
@@ -260,11 +262,35 @@ static void wrong_files_are_told_in_a_line(void)
         check_refused(command, words[i]);
     }
     snprintf(command, sizeof command, "report %s -o /no/such/folder/x.html", base);
-    check_refused(command, "/no/such/folder/x.html");
+    const shell_result *r = shell_run("$bench %s", command);
+    CHECK_MSG(r->status == 1 && shell_is_line(r->err, "octet-bench report: /no/such/folder/x.html"), "%s", r->err);
+    snprintf(command, sizeof command, "report %s -o %s", base, base);
+    check_refused(command, "is an input");
+    snprintf(command, sizeof command, "compare %s %s --json %s", base, base, base);
+    check_refused(command, "is an input");
+    snprintf(command, sizeof command, "report %s --markdown %s", base, shell_write("empty.md", "", 0));
+    check_refused(command, "empty");
+    snprintf(command, sizeof command, "report %s --markdown %s", base, shell_write("zero.md", "a\0b\n", 4));
+    check_refused(command, "zero byte");
     snprintf(command, sizeof command, "report %s", base);
     check_refused(command, "where to");
     snprintf(command, sizeof command, "report %s -o %s", cut, shell_path("x.html"));
     check_refused(command, "cut.json:2:");
+}
+
+/* What cannot be written is told, and a device that was written to is not taken away. */
+static void full_disks_are_told(void)
+{
+    struct stat st;
+    if (stat("/dev/full", &st) != 0) {
+        test_skip("there is no /dev/full");
+        return;
+    }
+    const shell_result *r = shell_run("$bench report %s -o /dev/full", write_run("base.json", 10, 0.1));
+    CHECK_MSG(r->status == 1 && shell_is_line(r->err, "octet-bench report: /dev/full: "), "%s", r->err);
+    CHECK(stat("/dev/full", &st) == 0 && S_ISCHR(st.st_mode));
+    r = shell_run("$bench help models >/dev/full");
+    CHECK_MSG(r->status == 1 && shell_is_line(r->err, "octet-bench: standard output"), "%s", r->err);
 }
 
 /* Every subcommand that measures: names what is wrong and what is possible, before it measures. */
@@ -383,6 +409,7 @@ static const test_case cases[] = {
     {"neighbours_widen_the_interval", neighbours_widen_the_interval},
     {"lost_time_is_seen", lost_time_is_seen},
     {"compare_fails_only_beyond_chance", compare_fails_only_beyond_chance},
+    {"full_disks_are_told", full_disks_are_told},
     {"wrong_files_are_told_in_a_line", wrong_files_are_told_in_a_line},
     {"wrong_options_list_what_is_possible", wrong_options_list_what_is_possible},
     {"the_page_is_self_contained", the_page_is_self_contained},

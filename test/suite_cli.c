@@ -100,13 +100,22 @@ static void usage_errors(void)
         {"import a.onnx -o c --batch 99999999999999999999", "import", "must lie in"},
         {"import a.onnx -o c --no-optimize=1", "import", "takes no value"},
         {"import a.onnx -o ''", "import", "empty"},
-        {"import Makefile -o Makefile", "import", "the input and the output"},
+        {"import Makefile -o Makefile", "import", "Makefile is an input"},
+        {"import a.onnx -o -", "import", "needs a name"},
+        {"quantize Makefile --dynamic -o ./Makefile", "quantize", "is an input"},
+        {"quantize a.oct --calib Makefile --ranges Makefile", "quantize", "is an input"},
+        {"quantize a.oct --calib d.u8 --method magic", "quantize", "possible: minmax"},
+        {"quantize a.oct --calib d.u8 --method m", "quantize", "possible: minmax"},
+        {"quantize a.oct --calib d.u8 --percentile 49", "quantize", "50..100"},
+        {"quantize a.oct --calib d.u8 --min-sqnr -1", "quantize", "at least 0"},
+        {"quantize a.oct --calib d.u8 --scale 0", "quantize", "--scale must not be 0"},
+        {"quantize a.oct --calib d.u8 --std 1,0,1", "quantize", "--std must not be 0"},
         {"quantize a.oct", "quantize", "--calib DATA is missing"},
         {"quantize a.oct --dynamic --calib d.u8", "quantize", "--dynamic needs no --calib"},
         {"quantize a.oct --calib d.u8 --scale q", "quantize", "wants a number"},
         {"quantize a.oct --calib d.u8 --scale 1/0", "quantize", "wants a number"},
         {"quantize a.oct --calib d.u8 --mean 1,,2", "quantize", "commas"},
-        {"quantize a.oct --calib d.u8 --samples 0", "quantize", "must lie in"},
+        {"quantize a.oct --calib d.u8 --samples 0", "quantize", "at least 1"},
         {"info", "info", "MODEL.oct is missing"},
         {"info a.oct --isa mmx", "info", "unknown ISA \"mmx\"; available: "},
         {"info a.oct --isa --json", "info", "needs a value"},
@@ -185,8 +194,9 @@ static void import_and_quantize(void)
     CHECK_MSG(r->status == 0 && strstr(r->out, "stay f32"), "%s", r->out);
     CHECK(refused(shell_run("$octet quantize %s --calib " DIGITS "_calib.u8", shell_path("q.oct")), 1, "quantize",
                   "quantized already"));
-    CHECK(refused(shell_run("$octet quantize %s --calib " DIGITS "_calib.u8 --method magic", shell_path("d.oct")), 1, "quantize",
-                  "magic"));
+    CHECK(refused(shell_run("$octet quantize %s --calib " DIGITS "_calib.u8 --ranges demo", shell_path("d.oct")), 1, "quantize",
+                  "demo: cannot be written"));
+    CHECK(refused(shell_run("$octet quantize %s --ranges demo", shell_path("d.oct")), 1, "quantize", "demo: cannot be read"));
 }
 
 /* On an ONNX file and on a plain .oct file; not on a quantized one. */

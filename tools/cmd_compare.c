@@ -244,7 +244,8 @@ int cmd_compare(int argc, char **argv)
         {"--data", .alias = "-d", .kind = ARG_TEXTS, .to = &o.data, .required = true, .value = "DATA",
          .help = "samples; once for each input of the model, in its order"},
         {"--samples", .kind = ARG_INTEGER, .to = &o.samples, .value = "N", .help = "only the first N", .min = 1, .max = INT64_MAX},
-        {"--by", .kind = ARG_TEXT, .to = &o.by, .value = "KEY", .help = "alone (default), accumulated, or order: as they run"},
+        {"--by", .kind = ARG_TEXT, .to = &o.by, .value = "KEY", .choices = "alone accumulated order",
+         .help = "alone (default), accumulated, or order: as they run"},
         {"--top", .kind = ARG_INTEGER, .to = &o.top, .value = "N", .help = "only the first N layers", .min = 1, .max = INT64_MAX},
         {"--json", .kind = ARG_FLAG, .to = &o.as_json, .help = "as one JSON object"},
         {"--csv", .kind = ARG_FLAG, .to = &o.as_csv, .help = "as comma-separated values"},
@@ -270,9 +271,7 @@ int cmd_compare(int argc, char **argv)
         return usage_status(parsed);
     if (o.as_json && o.as_csv)
         return usage_status(args_bad(&spec, "--json and --csv exclude one another"));
-    if (strcmp(o.by, "alone") != 0 && strcmp(o.by, "accumulated") != 0 && strcmp(o.by, "order") != 0)
-        return usage_status(args_bad(&spec, "--by %s: alone, accumulated or order", o.by));
-    if (!engine_check(&o.engine, &why))
+    if (!engine_check(&o.engine, &why) || !data_transform_check(&o.transform, &why))
         return usage_status(args_bad(&spec, "%s", why.text));
     const char *const names[2] = {argv[0], argv[1]};
     return compare_files(&o, names, &why) ? EXIT_WORKED : report_failure(&spec, &why);

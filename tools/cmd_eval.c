@@ -222,7 +222,7 @@ int cmd_eval(int argc, char **argv)
         return usage_status(result);
     if (!o.labels && !o.ref)
         return usage_status(args_bad(&spec, "nothing to compare with: give --labels, --ref, or both"));
-    if (!engine_check(&o.engine, &why))
+    if (!engine_check(&o.engine, &why) || !data_transform_check(&o.transform, &why))
         return usage_status(args_bad(&spec, "%s", why.text));
     return evaluate(&o, argv[0], &why) ? EXIT_WORKED : report_failure(&spec, &why);
 }

@@ -9,6 +9,7 @@
 
 #include "commands.h"
 #include "octet_convert.h"
+#include "output.h"
 #include "summary.h"
 
 /* The command line. */
@@ -58,9 +59,9 @@ int cmd_import(int argc, char **argv)
     const arg_spec spec = {
         .command = "octet import",
         .usage = "MODEL.onnx -o MODEL.oct [--batch N] [--no-optimize]",
-        .about = "Reads an ONNX model (opset 7 to 21, float), optimises it and writes it as a .oct file:\n"
-                 "batch normalisations folded into convolutions, activations and residual adds fused,\n"
-                 "transposes moved to the edge. What is not supported is refused by name.\n",
+        .about = "Reads an ONNX model (opset 7 to 21, float or quantized), optimises it and writes it as a\n"
+                 ".oct file: batch normalisations folded into convolutions, activations and residual adds\n"
+                 "fused, transposes moved to the edge. What is not supported is refused by name.\n",
         .word = "MODEL.onnx",
         .min_words = 1,
         .max_words = 1,
@@ -71,8 +72,8 @@ int cmd_import(int argc, char **argv)
     const arg_result result = args_parse(&spec, argc, argv, &words);
     if (result != ARGS_OK)
         return usage_status(result);
-    /* Saving replaces the output file, so a slip of the hand would cost the model. */
-    if (summary_same_file(argv[0], o.output))
-        return usage_status(args_bad(&spec, "%s is the input and the output", o.output));
+    const char *const inputs[1] = {argv[0]};
+    if (!output_is_file(o.output, inputs, 1, &why))
+        return usage_status(args_bad(&spec, "%s", why.text));
     return import_model(&o, argv[0], &why) ? EXIT_WORKED : report_failure(&spec, &why);
 }

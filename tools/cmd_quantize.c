@@ -10,6 +10,7 @@
 #include "engine.h"
 #include "feed.h"
 #include "octet_convert.h"
+#include "output.h"
 #include "progress.h"
 #include "ranges_json.h"
 #include "summary.h"
@@ -50,7 +51,7 @@ static bool calibrate(const quantize_options *o, feed *f, oct_calibration *calib
         ok = feed_load(f, i, why);
         /* One bad sample ends the work: leaving it out silently would hide that the data are broken. */
         if (ok && oct_calibration_add(calibration, f->inputs) != OCT_OK)
-            ok = fail_with(why, "%s: sample %lld: %s", data_path(f->files[0]), (long long)i, oct_error());
+            ok = fail_library(why, data_path(f->files[0]));   /* the sentence has the sample's number */
         progress_show(&p, i + 1);
     }
     progress_end(&p);
@@ -177,14 +178,12 @@ static bool quantize_model(const quantize_options *o, const char *path, failure 
     char *made_up = o->output ? NULL : default_output(path);
     const char *output = o->output ? o->output : made_up;
     bool ok = output || fail_with(why, "out of memory");
-    /* Before anything is written: the output may replace the input. */
-    const int64_t bytes_before = summary_file_bytes(path);
     if (ok && oct_model_load(path, &model) != OCT_OK)
         ok = fail_library(why, path);
     ok = ok && check_float(model, path, why) &&
          (o->dynamic ? quantize_dynamic(model, output, why) : quantize_static(o, model, output, &samples, why)) &&
          summary_print_file(output, why);
-    const double percent = ok ? 100 * (double)summary_file_bytes(output) / (double)bytes_before : 0;
+    const double percent = ok ? 100 * (double)summary_file_bytes(output) / (double)summary_file_bytes(path) : 0;
     if (ok && o->dynamic)
         printf("  %-12swithout samples; the file has %.0f %% of the float one's bytes\n", "quantized", percent);
     else if (ok && o->calib.count == 0)
@@ -209,9 +208,19 @@ static const char *contradiction(const quantize_options *o)
         return "--dynamic takes no options of calibration";
     if (!samples && (o->equalize || o->max_drop > 0 || o->min_sqnr > 0 || (o->rounding && strcmp(o->rounding, "nearest") != 0)))
         return "--equalize, --max-drop, --min-sqnr and --rounding gptq need --calib DATA";
-    if (!samples && o->labels)
-        return "--labels are those of --calib DATA";
-    return o->max_drop < 0 || o->min_sqnr < 0 ? "--max-drop and --min-sqnr must not be negative" : NULL;
+    return !samples && o->labels ? "--labels are those of --calib DATA" : NULL;
+}
+
+/* Neither the model nor the ranges may be written over what is read. */
+static bool check_outputs(const quantize_options *o, const char *model, failure *why)
+{
+    const char *inputs[ARG_MAX_TEXTS + 2] = {model, o->labels};
+    const int count = 2 + o->calib.count;
+    for (int i = 0; i < o->calib.count; i++)
+        inputs[2 + i] = o->calib.items[i];
+    const bool writes_ranges = o->ranges && o->calib.count > 0;
+    return (!o->output || output_is_file(o->output, inputs, count, why)) &&
+           (!writes_ranges || output_is_file(o->ranges, inputs, count, why));
 }
 
 int cmd_quantize(int argc, char **argv)
@@ -224,20 +233,20 @@ int cmd_quantize(int argc, char **argv)
          .help = "no samples: every run finds the ranges it needs"},
         {"--output", .alias = "-o", .kind = ARG_TEXT, .to = &o.output, .value = "Q.oct",
          .help = "the file to write (default: MODEL.int8.oct)"},
-        {"--method", .kind = ARG_TEXT, .to = &o.method, .value = "NAME",
+        {"--method", .kind = ARG_TEXT, .to = &o.method, .value = "NAME", .choices = "minmax percentile mse entropy best",
          .help = "how ranges are chosen: minmax, percentile, mse (default), entropy, best"},
-        {"--percentile", .kind = ARG_REAL, .to = &o.percentile, .value = "P",
+        {"--percentile", .kind = ARG_REAL, .to = &o.percentile, .value = "P", .min = 50, .max = 100,
          .help = "percentile: how many percent of the numbers lie inside (default 99.99)"},
-        {"--weights", .kind = ARG_TEXT, .to = &o.weights, .value = "NAME",
+        {"--weights", .kind = ARG_TEXT, .to = &o.weights, .value = "NAME", .choices = "mse max tensor",
          .help = "how weights are scaled: mse (default), max; tensor: one scale per layer"},
-        {"--rounding", .kind = ARG_TEXT, .to = &o.rounding, .value = "NAME",
+        {"--rounding", .kind = ARG_TEXT, .to = &o.rounding, .value = "NAME", .choices = "nearest gptq auto",
          .help = "of weights: nearest, gptq (slow), auto (default: gptq if quick)"},
         {"--equalize", .kind = ARG_FLAG, .to = &o.equalize, .help = "cross-layer equalisation first (calibrates twice)"},
         {"--ranges", .kind = ARG_TEXT, .to = &o.ranges, .value = "FILE.json",
          .help = "writes the ranges there; without --calib: takes them from there"},
-        {"--max-drop", .kind = ARG_REAL, .to = &o.max_drop, .value = "POINTS",
+        {"--max-drop", .kind = ARG_REAL, .to = &o.max_drop, .value = "POINTS", .max = 100,
          .help = "keep the fewest layers in float that limit the loss of top-1 to this"},
-        {"--min-sqnr", .kind = ARG_REAL, .to = &o.min_sqnr, .value = "DB",
+        {"--min-sqnr", .kind = ARG_REAL, .to = &o.min_sqnr, .value = "DB", .max = INT64_MAX,
          .help = "keep the fewest layers in float that give the outputs this SQNR"},
         {"--labels", .alias = "-l", .kind = ARG_TEXT, .to = &o.labels, .value = "LABELS",
          .help = "of the samples, for --max-drop (else: the float model's answers)"},
@@ -275,7 +284,7 @@ int cmd_quantize(int argc, char **argv)
         return usage_status(result);
     if (contradiction(&o))
         return usage_status(args_bad(&spec, "%s", contradiction(&o)));
-    if (!engine_check(&o.engine, &why))
+    if (!check_outputs(&o, argv[0], &why) || !engine_check(&o.engine, &why) || !data_transform_check(&o.transform, &why))
         return usage_status(args_bad(&spec, "%s", why.text));
     return quantize_model(&o, argv[0], &why) ? EXIT_WORKED : report_failure(&spec, &why);
 }

@@ -9,6 +9,7 @@
 
 #include "commands.h"
 #include "npy.h"
+#include "output.h"
 #include "progress.h"
 #include "runner.h"
 
@@ -46,8 +47,14 @@ static char *sink_path(const char *path, size_t index, bool numbered)
     return name;
 }
 
+/* Not over the model and not over the data, which are read as long as answers are written. */
+static bool check_sink(const char *path, const runner_request *request, failure *why)
+{
+    return output_is_file(path, &request->model, 1, why) && output_is_file(path, request->data->items, request->data->count, why);
+}
+
 /* N answers one after the other: N x output without the output's batch dimension, where it has one. */
-static bool open_sink(sink *s, const runner *r, size_t index, const char *path, bool numbered, failure *why)
+static bool open_sink(sink *s, const runner *r, const runner_request *request, size_t index, const char *path, failure *why)
 {
     *s = (sink){.index = index};
     if (!runner_output(r, index, &s->info, why))
@@ -58,11 +65,18 @@ static bool open_sink(sink *s, const runner *r, size_t index, const char *path, 
     dims[0] = r->feed.samples * runner_batch(r, &s->info);
     for (int i = rest; i < shape->rank; i++)
         dims[1 + i - rest] = shape->dims[i];
-    char *name = sink_path(path, index, numbered);
     /* One byte more, as malloc(0) may give NULL. */
     s->values = malloc(s->info.elements * sizeof *s->values + 1);
-    const bool ok = name && s->values ? npy_create(name, 1 + shape->rank - rest, dims, &s->writer, why)
-                                      : fail_with(why, "out of memory");
+    return s->values ? check_sink(path, request, why) && npy_create(path, 1 + shape->rank - rest, dims, &s->writer, why)
+                     : fail_with(why, "out of memory");
+}
+
+/* The same under the name that belongs to this output. */
+static bool open_named(sink *s, const runner *r, const runner_request *request, size_t index, const char *path, bool numbered,
+                       failure *why)
+{
+    char *name = sink_path(path, index, numbered);
+    const bool ok = name ? open_sink(s, r, request, index, name, why) : fail_with(why, "out of memory");
     free(name);
     return ok;
 }
@@ -119,7 +133,8 @@ static bool run_model(const run_options *o, const char *model, failure *why)
             ok = fail_with(why, "%s: %zu outputs; choose one with --output-index", model, outputs);
         const size_t wanted = o->output_index >= 0 ? 1 : outputs;
         for (size_t i = 0; i < wanted && ok; i++, count++)
-            ok = open_sink(&sinks[i], &r, o->output_index >= 0 ? (size_t)o->output_index : i, o->output, wanted > 1, why);
+            ok = open_named(&sinks[i], &r, &request, o->output_index >= 0 ? (size_t)o->output_index : i, o->output, wanted > 1,
+                            why);
         ok = ok && run_samples(&r, sinks, count, why);
     }
     close_sinks(sinks, count);
@@ -159,7 +174,7 @@ int cmd_run(int argc, char **argv)
     const arg_result result = args_parse(&spec, argc, argv, &words);
     if (result != ARGS_OK)
         return usage_status(result);
-    if (!engine_check(&o.engine, &why))
+    if (!engine_check(&o.engine, &why) || !data_transform_check(&o.transform, &why))
         return usage_status(args_bad(&spec, "%s", why.text));
     return run_model(&o, argv[0], &why) ? EXIT_WORKED : report_failure(&spec, &why);
 }

@@ -333,8 +333,8 @@ int cmd_verify(int argc, char **argv)
 {
     verify_options o = {.rtol = 1e-3, .atol = 1e-7};
     const arg_option options[] = {
-        {"--rtol", .kind = ARG_REAL, .to = &o.rtol, .value = "R", .help = "default 1e-3"},
-        {"--atol", .kind = ARG_REAL, .to = &o.atol, .value = "A", .help = "default 1e-7"},
+        {"--rtol", .kind = ARG_REAL, .to = &o.rtol, .value = "R", .max = INT64_MAX, .help = "default 1e-3"},
+        {"--atol", .kind = ARG_REAL, .to = &o.atol, .value = "A", .max = INT64_MAX, .help = "default 1e-7"},
         {0},
     };
     arg_option engine[ENGINE_OPTION_ROWS];

@@ -21,13 +21,6 @@ int64_t summary_file_bytes(const char *path)
     return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
 }
 
-/* By device and inode, so that links and other spellings of a path are seen through. */
-bool summary_same_file(const char *a, const char *b)
-{
-    struct stat x, y;
-    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 bool summary_of_model(const oct_model *model, const char *path, summary *s, failure *why)
 {
     *s = (summary){.layers = (int64_t)oct_model_layer_count(model), .file_bytes = summary_file_bytes(path)};

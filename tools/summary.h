@@ -32,7 +32,4 @@ bool summary_print(const oct_model *model, const summary *s, failure *why);
 /* Bytes of a file; 0 if it cannot be told. */
 int64_t summary_file_bytes(const char *path);
 
-/* Do both names lead to the same file? */
-bool summary_same_file(const char *a, const char *b);
-
 #endif

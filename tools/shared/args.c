@@ -13,6 +13,18 @@
 
 #include "failure.h"
 
+/* A usage of several lines as one: a blank for each newline and the blanks that follow it. */
+static void join_lines(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from; from++) {
+        *to++ = *from == '\n' ? ' ' : *from;
+        if (*from == '\n')
+            from += strspn(from + 1, " ");
+    }
+    *to = '\0';
+}
+
 arg_result args_bad(const arg_spec *spec, const char *format, ...)
 {
     char sentence[512];
@@ -20,6 +32,7 @@ arg_result args_bad(const arg_spec *spec, const char *format, ...)
     va_start(args, format);
     vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
+    join_lines(sentence);
     failure line;
     fail_with(&line, "%s: %s", spec->command, sentence);
     fprintf(stderr, "%s\n", line.text);
@@ -71,6 +84,8 @@ static arg_result read_integer(const arg_spec *spec, const arg_option *option, c
     const long long value = strtoll(text, &end, 10);
     if (end == text || *end)
         return args_bad(spec, "%s wants a whole number, not \"%s\"", option->name, text);
+    if (option->max == INT64_MAX && (errno == ERANGE || value < option->min))
+        return args_bad(spec, "%s must be at least %lld, not %s", option->name, (long long)option->min, text);
     if (errno == ERANGE || value < option->min || value > option->max)
         return args_bad(spec, "%s must lie in %lld..%lld, not %s", option->name, (long long)option->min, (long long)option->max,
                         text);
@@ -97,7 +112,14 @@ static arg_result read_real(const arg_spec *spec, const arg_option *option, cons
         ok = read_number(after + 1, '\0', &divisor, &after);
     if (!ok || !isfinite(value / divisor))
         return args_bad(spec, "%s wants a number, not \"%s\"", option->name, text);
-    *(double *)option->to = value / divisor;
+    value /= divisor;
+    if (option->max > option->min && !(value >= (double)option->min && value <= (double)option->max)) {
+        if (option->max == INT64_MAX)
+            return args_bad(spec, "%s must be at least %lld, not %s", option->name, (long long)option->min, text);
+        return args_bad(spec, "%s must lie in %lld..%lld, not %s", option->name, (long long)option->min, (long long)option->max,
+                        text);
+    }
+    *(double *)option->to = value;
     return ARGS_OK;
 }
 
@@ -116,6 +138,18 @@ static arg_result read_reals(const arg_spec *spec, const arg_option *option, con
         if (*at == '\0')
             return ARGS_OK;
     }
+}
+
+/* A text, or one of the words that the option knows. */
+static arg_result read_text(const arg_spec *spec, const arg_option *option, const char *text)
+{
+    bool known = !option->choices;
+    for (const char *word = option->choices; word && !known; word = strchr(word, ' ') ? strchr(word, ' ') + 1 : NULL)
+        known = strcspn(word, " ") == strlen(text) && !strncmp(word, text, strlen(text));
+    if (!known)
+        return args_bad(spec, "%s %s is not known (possible: %s)", option->name, text, option->choices);
+    *(const char **)option->to = text;
+    return ARGS_OK;
 }
 
 /* Stores the value of an option that has one. */
@@ -137,10 +171,8 @@ static arg_result read_value(const arg_spec *spec, const arg_option *option, con
     }
     if (*text == '\0')
         return args_bad(spec, "the value of %s is empty", option->name);
-    if (option->kind == ARG_TEXT) {
-        *(const char **)option->to = text;
-        return ARGS_OK;
-    }
+    if (option->kind == ARG_TEXT)
+        return read_text(spec, option, text);
     arg_texts *list = option->to;
     if (list->count == ARG_MAX_TEXTS)
         return args_bad(spec, "%s may be given at most %d times", option->name, ARG_MAX_TEXTS);

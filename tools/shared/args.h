@@ -20,10 +20,10 @@
 /* What an option's value is, and what its `to` points at. */
 typedef enum arg_kind {
     ARG_FLAG,     /* to: bool, set true */
-    ARG_TEXT,     /* to: const char *, pointing into argv */
+    ARG_TEXT,     /* to: const char *, pointing into argv; one of `choices` where there are any */
     ARG_TEXTS,    /* to: arg_texts; may be given several times */
     ARG_INTEGER,  /* to: int64_t, within min..max */
-    ARG_REAL,     /* to: double, finite; "0.5" or a fraction, "1/255" */
+    ARG_REAL,     /* to: double, finite, within min..max where max > min; "0.5" or a fraction, "1/255" */
     ARG_REALS     /* to: arg_reals; "0.485,0.456,0.406" */
 } arg_kind;
 
@@ -49,7 +49,8 @@ typedef struct arg_option {
     void *to;
     const char *value;    /* how the help names its value: "FILE" */
     const char *help;     /* what it does; a newline starts another line of the help */
-    int64_t min, max;     /* ARG_INTEGER */
+    int64_t min, max;     /* ARG_INTEGER, ARG_REAL */
+    const char *choices;  /* ARG_TEXT: words with blanks between them, "nearest gptq auto"; NULL: any text */
 } arg_option;
 
 #define ARG_MAX_GROUPS 4
@@ -71,8 +72,7 @@ typedef enum arg_result {
     ARGS_BAD      /* one line on stderr said what is wrong: exit 2 */
 } arg_result;
 
-/* Reads argv[0..argc-1] (without the command's name). The words are moved to the front of argv; *words receives how many there are.
- */
+/* Reads argv[0..argc-1] (without the command's name). The words are moved to the front of argv; *words receives their number. */
 arg_result args_parse(const arg_spec *spec, int argc, char **argv, int *words);
 
 /* Prints usage, about and the options. */

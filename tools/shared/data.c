@@ -58,6 +58,16 @@ void data_option_rows(data_transform *t, arg_option rows[DATA_OPTION_ROWS])
     rows[3] = (arg_option){0};
 }
 
+bool data_transform_check(const data_transform *t, failure *why)
+{
+    if (!(t->scale > 0) && !(t->scale < 0))
+        return fail_with(why, "--scale must not be 0");
+    for (int i = 0; i < t->std.count; i++)
+        if (!(t->std.items[i] > 0) && !(t->std.items[i] < 0))
+            return fail_with(why, "--std must not be 0");
+    return true;
+}
+
 /* Finds the axis that has `count` channels. */
 static bool find_channels(data_file *d, const oct_shape *shape, int count, const char *option, failure *why)
 {
@@ -80,6 +90,8 @@ static bool prepare_transform(data_file *d, const data_transform *t, const oct_s
     const bool identity = !(t->scale < 1) && !(t->scale > 1) && t->mean.count == 0 && t->std.count == 0;
     if (identity)
         return true;
+    if (!data_transform_check(t, why))
+        return false;
     const arg_reals *lists[2] = {&t->mean, &t->std};
     static const char *const names[2] = {"--mean", "--std"};
     d->channels = d->inner = 1;
@@ -96,8 +108,6 @@ static bool prepare_transform(data_file *d, const data_transform *t, const oct_s
     for (int64_t c = 0; c < d->channels; c++) {
         d->mean[c] = t->mean.count == 0 ? 0 : t->mean.items[t->mean.count > 1 ? c : 0];
         d->std[c] = t->std.count == 0 ? 1 : t->std.items[t->std.count > 1 ? c : 0];
-        if (!(d->std[c] > 0) && !(d->std[c] < 0))
-            return fail_with(why, "--std must not be 0");
     }
     d->scale = t->scale;
     d->transformed = true;

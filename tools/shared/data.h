@@ -2,9 +2,10 @@
  *
  *     .f32   raw float32, little-endian             one sample after the other, each in the shape of the tensor, C order;
  *     .u8    raw bytes, taken as 0..255             N = elements in the file / elements of the tensor
- *     .npy   NumPy, float32 or uint8                the same; a shape that is the tensor's with its axes in another order is
- * refused .pb    ONNX TensorProto, float32 or uint8     the same
+ *     .npy   NumPy, float32 or uint8                the same
+ *     .pb    ONNX TensorProto, float32 or uint8     the same
  *
+ * A shape in a .npy or .pb that is the tensor's with its axes in another order is refused; any other counts by its elements.
  * Files stay on the disk and are read sample by sample (a .pb, at most 2 GB by its format, is read whole).
  */
 #ifndef TOOLS_DATA_H
@@ -30,6 +31,9 @@ void data_transform_init(data_transform *t);
 /* The options --scale, --mean and --std, for arg_spec.groups. */
 #define DATA_OPTION_ROWS 4
 void data_option_rows(data_transform *t, arg_option rows[DATA_OPTION_ROWS]);
+
+/* False, with a sentence, for a scale or a std of 0: all samples would be alike, or nothing. */
+bool data_transform_check(const data_transform *t, failure *why);
 
 typedef struct data_file data_file;
 

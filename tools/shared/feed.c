@@ -29,8 +29,8 @@ bool feed_open(feed *f, const oct_model *model, const arg_texts *paths, const ch
     *f = (feed){0};
     const size_t inputs = oct_model_input_count(model);
     if (inputs != (size_t)paths->count)
-        return fail_with(why, "the model has %zu inputs and %s was given %d times; one file for each is needed", inputs, option,
-                         paths->count);
+        return fail_with(why, "the model has %zu input%s and %s was given %d times; one file for each input is needed", inputs,
+                         inputs == 1 ? "" : "s", option, paths->count);
     /* One buffer serves all quantized inputs, as they are set one after the other. */
     size_t room = 0;
     for (int i = 0; i < paths->count; i++) {

@@ -5,7 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#include "output.h"
 
 #define MAGIC "\x93NUMPY"
 #define MAX_HEADER 65536   /* numpy itself refuses to parse more than 10000 characters unasked */
@@ -189,30 +190,9 @@ bool npy_read_header(FILE *file, int64_t file_size, const char *path, npy_header
 /* --------------------------------------------------------------------------------------------- writing ---- */
 
 struct npy_writer {
-    FILE *file;
-    char *path;
-    char *part;       /* the name until it is complete; NULL when written directly */
+    output_file file;
     int64_t left;     /* elements still to come */
 };
-
-/* Opens PATH.part, or PATH itself where it is a device or a pipe: renaming would put a plain file in its place. */
-static bool open_part(npy_writer *w, const char *path, failure *why)
-{
-    struct stat st;
-    const bool direct = stat(path, &st) == 0 && !S_ISREG(st.st_mode);
-    const size_t length = strlen(path);
-    w->path = malloc(length + 1);
-    w->part = direct ? NULL : malloc(length + sizeof ".part");
-    if (!w->path || (!direct && !w->part))
-        return fail_with(why, "%s: out of memory", path);
-    strcpy(w->path, path);
-    if (w->part) {
-        strcpy(w->part, path);
-        strcpy(w->part + length, ".part");
-    }
-    w->file = fopen(w->part ? w->part : w->path, "wb");
-    return w->file || fail_with(why, "%s: cannot be written: %s", path, strerror(errno));
-}
 
 /* The dictionary, padded with spaces and a newline so that the elements begin at a multiple of 64. */
 static bool write_header(npy_writer *w, int rank, const int64_t *dims)
@@ -225,7 +205,7 @@ static bool write_header(npy_writer *w, int rank, const int64_t *dims)
     const int total = (10 + length + 1 + 63) / 64 * 64, padded = total - 10;
     const unsigned char start[10] = {
         0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)(padded & 255), (unsigned char)(padded >> 8)};
-    return fwrite(start, 1, 10, w->file) == 10 && fprintf(w->file, "%s%*s\n", text, padded - length - 1, "") == padded;
+    return fwrite(start, 1, 10, w->file.to) == 10 && fprintf(w->file.to, "%s%*s\n", text, padded - length - 1, "") == padded;
 }
 
 /* *writer stays NULL on failure, and no file is left behind. */
@@ -238,7 +218,7 @@ bool npy_create(const char *path, int rank, const int64_t *dims, npy_writer **wr
     w->left = 1;
     for (int i = 0; i < rank; i++)
         w->left *= dims[i];
-    bool ok = open_part(w, path, why);
+    bool ok = output_open(&w->file, path, why);
     if (ok && !write_header(w, rank, dims))
         ok = fail_with(why, "%s: cannot be written: %s", path, strerror(errno));
     if (ok)
@@ -252,39 +232,23 @@ bool npy_create(const char *path, int rank, const int64_t *dims, npy_writer **wr
 bool npy_append(npy_writer *writer, const float *values, int64_t count, failure *why)
 {
     writer->left -= count;
-    if (fwrite(values, sizeof *values, (size_t)count, writer->file) != (size_t)count)
-        return fail_with(why, "%s: cannot be written: %s", writer->path, strerror(errno));
+    if (fwrite(values, sizeof *values, (size_t)count, writer->file.to) != (size_t)count)
+        return fail_with(why, "%s: cannot be written: %s", writer->file.path, strerror(errno));
     return true;
 }
 
-/* fclose reports what the disk could not take; only then does the file get its name. */
 bool npy_finish(npy_writer *writer, failure *why)
 {
-    bool ok = writer->left == 0 || fail_with(why, "%s: %lld elements are missing", writer->path, (long long)writer->left);
-    FILE *file = writer->file;
-    writer->file = NULL;
-    if (fclose(file) != 0 && ok)
-        ok = fail_with(why, "%s: cannot be written: %s", writer->path, strerror(errno));
-    if (ok && writer->part && rename(writer->part, writer->path) != 0)
-        ok = fail_with(why, "%s: cannot be written: %s", writer->path, strerror(errno));
-    if (ok) {
-        free(writer->part);
-        writer->part = NULL;   /* nothing to remove any more */
-    }
+    bool ok = writer->left == 0 || fail_with(why, "%s: %lld elements are missing", writer->file.path, (long long)writer->left);
+    ok = ok && output_close(&writer->file, why);
     npy_abandon(writer);
     return ok;
 }
 
-/* Closes, removes what is incomplete, frees. */
 void npy_abandon(npy_writer *writer)
 {
     if (!writer)
         return;
-    if (writer->file)
-        fclose(writer->file);
-    if (writer->part)
-        remove(writer->part);
-    free(writer->part);
-    free(writer->path);
+    output_abandon(&writer->file);
     free(writer);
 }
