@@ -95,16 +95,17 @@ typedef struct oct_model oct_model;
  * *model is to be released with oct_model_free. Errors: ARGUMENT, MEMORY, IO, FORMAT, UNSUPPORTED (newer version). */
 OCT_API oct_status oct_model_load(const char *path, oct_model **model);
 
-/* The same from `size` bytes in memory, which are copied. */
+/* The same from `size` bytes in memory, which are copied: they may be freed at once. Errors as above without IO. */
 OCT_API oct_status oct_model_load_memory(const void *bytes, size_t size, oct_model **model);
 
 /* Releases the caller's hold on a model; sessions made from it keep it alive until they go. NULL is allowed. */
 OCT_API void oct_model_free(oct_model *model);
 
+/* How many tensors go in and come out; 0 for NULL. */
 OCT_API size_t oct_model_input_count(const oct_model *model);
 OCT_API size_t oct_model_output_count(const oct_model *model);
 
-/* Describes input or output `index` (from 0). Errors: ARGUMENT. */
+/* Describes input or output `index` (from 0, in the order of the ONNX file). Errors: ARGUMENT. */
 OCT_API oct_status oct_model_input(const oct_model *model, size_t index, oct_tensor_info *info);
 OCT_API oct_status oct_model_output(const oct_model *model, size_t index, oct_tensor_info *info);
 
@@ -122,10 +123,11 @@ typedef struct oct_layer_info {
     int fused_residual;     /* 1 if a residual add is fused into it */
 } oct_layer_info;
 
-/* How the model came to be, as whoever made it has noted in the file: lines of text, each ended by a newline. What oct_quantize notes is in
- * docs/FORMAT.md. "" where there is nothing. Belongs to the model. */
+/* How the model came to be, as whoever made it has noted in the file: lines of text, each ended by a newline; "" where there is
+ * nothing, or for NULL. What oct_quantize notes is in docs/FORMAT.md. Belongs to the model. */
 OCT_API const char *oct_model_notes(const oct_model *model);
 
+/* Layers in the order in which they run, index from 0. The count is 0 for NULL. Errors: ARGUMENT. */
 OCT_API size_t oct_model_layer_count(const oct_model *model);
 OCT_API oct_status oct_model_layer(const oct_model *model, size_t index, oct_layer_info *info);
 
@@ -140,6 +142,7 @@ typedef struct oct_isa_info {
     int is_default;     /* 1 for the one that a session takes when none is named */
 } oct_isa_info;
 
+/* All that octet knows, also those that this build lacks. The strings live as long as the program. Errors: ARGUMENT. */
 OCT_API size_t oct_isa_count(void);
 OCT_API oct_status oct_isa(size_t index, oct_isa_info *info);
 
@@ -152,19 +155,20 @@ typedef struct oct_options {
     const char *isa;  /* a name as oct_isa gives it; NULL for the best available */
     int threads;      /* 1..OCT_MAX_THREADS; 0: one per CPU that the process may use */
     int profile;      /* 1: take the time of every layer in every run; see oct_session_layer */
-    int no_winograd;  /* 1: compute every 3x3 convolution directly. By default those where it pays take Winograd's way, with a quarter of
-                         the products: u8 results are the same, bit for bit; f32 ones differ by rounding (docs/KERNELS.md gives the
-                         bound), and a NaN or an infinity spreads over its tile of 4 x 4 outputs. It takes memory: float weights
-                         four times as much as direct */
+    int no_winograd;  /* 1: compute every 3x3 convolution directly. By default those where it pays take Winograd's way (A. Lavin,
+                         S. Gray, 2016), with a quarter of the products: u8 results are the same, bit for bit; f32 ones differ
+                         by rounding (docs/KERNELS.md gives the bound), and a NaN or an infinity spreads over its tile of
+                         4 x 4 outputs. It takes memory: float weights four times as much as direct */
 } oct_options;
 
 #define OCT_MAX_THREADS 256
 
-/* Plans, packs the weights for the ISA and allocates everything a run needs. The session holds the model.
+/* Plans, packs the weights for the ISA, starts the threads and allocates everything a run needs. options may be NULL and are
+ * not needed afterwards. The session keeps the model alive; release it with oct_session_free.
  * Errors: ARGUMENT, MEMORY, UNSUPPORTED (the named ISA is not available; the sentence lists those that are). */
 OCT_API oct_status oct_session_create(const oct_model *model, const oct_options *options, oct_session **session);
 
-/* NULL is allowed. */
+/* Ends the threads and frees all that the session has, outputs among it. NULL is allowed. */
 OCT_API void oct_session_free(oct_session *session);
 
 /* Copies `bytes` bytes into input `index`; `bytes` must be exactly the input's size. An input keeps its value until it
@@ -172,13 +176,15 @@ OCT_API void oct_session_free(oct_session *session);
 OCT_API oct_status oct_set_input(oct_session *session, size_t index, const void *data, size_t bytes);
 
 /* Computes all outputs from the inputs. Allocates nothing. The outcome of int8 layers is the same, bit for bit, on every
- * ISA and for every number of threads; f32 layers differ by rounding between ISAs. Errors: ARGUMENT (NULL, or an input never set). */
+ * ISA and for every number of threads; f32 layers differ by rounding between ISAs. Errors: ARGUMENT (NULL, or an input never
+ * set). */
 OCT_API oct_status oct_run(oct_session *session);
 
-/* Copies output `index`; `bytes` must be exactly its size. Errors: ARGUMENT (also before the first run). */
+/* Copies output `index` to `data`; `bytes` must be exactly its size. Errors: ARGUMENT (also before the first run). */
 OCT_API oct_status oct_get_output(const oct_session *session, size_t index, void *data, size_t bytes);
 
-/* Where output `index` lies: valid until the next run or oct_session_free. NULL for an index out of range. */
+/* Where output `index` lies, to be read without a copy: valid until the next run or oct_session_free. NULL for an index out of
+ * range. */
 OCT_API const void *oct_output_data(const oct_session *session, size_t index);
 
 typedef struct oct_session_info {
@@ -189,16 +195,19 @@ typedef struct oct_session_info {
     size_t packed_bytes;   /* weights and tables prepared for the ISA */
 } oct_session_info;
 
+/* Errors: ARGUMENT. */
 OCT_API oct_status oct_session_describe(const oct_session *session, oct_session_info *info);
 
 /* How a layer runs in this session; index as in oct_model_layer. The strings belong to the session. */
 typedef struct oct_layer_run {
-    const char *algo;     /* "direct", "winograd", "rows", "depthwise", "elementwise", "none" (its result is another tensor's memory), ... */
+    const char *algo;     /* "direct", "winograd", "rows", "depthwise", "elementwise", ...; "none": its result is another tensor's
+                             memory */
     const char *kernel;   /* the micro-kernel that does it: "gemm_u8s8 avx2 6x16" */
     double microseconds;  /* of the last run; 0 unless oct_options.profile */
     size_t bytes_moved;   /* inputs + weights + outputs: what has to pass through memory at least once */
 } oct_layer_run;
 
+/* Errors: ARGUMENT. */
 OCT_API oct_status oct_session_layer(const oct_session *session, size_t index, oct_layer_run *run);
 
 #ifdef __cplusplus

@@ -305,7 +305,6 @@ oct_value_id oct_build_unary(oct_graph *graph, const char *name, oct_value_id x,
     return add_node_of_one(graph, OCT_OP_UNARY, name, &attrs, x);
 }
 
-/* The other binary functions have no call of their own: nothing in the model zoo needs them. */
 /* Functions whose shape is a matter of parameters. A clamp has its own call, with its own check. */
 static bool has_parameters(oct_fn fn) { return fn == OCT_FN_LEAKY_RELU || fn == OCT_FN_ELU || fn == OCT_FN_HARD_SIGMOID; }
 
@@ -323,6 +322,7 @@ oct_value_id oct_build_unary_with(oct_graph *graph, const char *name, oct_value_
     return add_node_of_one(graph, OCT_OP_UNARY, name, &attrs, x);
 }
 
+/* The other binary functions have no call of their own: nothing in the model zoo needs them. */
 static oct_value_id build_binary(oct_graph *graph, oct_binary_fn fn, const char *name, oct_value_id a, oct_value_id b)
 {
     if (!usable(graph, name) || !is_value(graph, name, a) || !is_value(graph, name, b))

@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "format.h"
 #include "import_context.h"
 #include "import_quantized.h"
 #include "memory.h"
@@ -566,6 +567,8 @@ static oct_status check_model(const oct_import *im)
 /* The five steps of the head of this file. */
 static oct_status import_model(oct_import *im)
 {
+    if (im->file->size >= 8 && memcmp(im->file->bytes, OCT_FILE_MAGIC, 8) == 0)
+        return oct_fail(OCT_ERR_FORMAT, "%s: is a .oct model already, no ONNX file", im->file->name);
     OCT_TRY(oct_onnx_model_parse(im->file, &im->model));
     OCT_TRY(check_model(im));
     const size_t count = (size_t)im->model.symbol_count;

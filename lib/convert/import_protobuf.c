@@ -75,7 +75,8 @@ static oct_status read_payload(oct_pb_reader *reader, oct_pb_wire wire, oct_pb_f
         return read_fixed(reader, 4, &field->value);
     }
     /* 3 and 4 are the groups of the oldest protobuf, which ONNX never had; 6 and 7 do not exist. */
-    return oct_fail(OCT_ERR_FORMAT, "%s: byte %zu: unknown wire type %d", reader->file->name, field->at, (int)wire);
+    return oct_fail(OCT_ERR_FORMAT, "%s: byte %zu: unknown wire type %d%s", reader->file->name, field->at, (int)wire,
+                    field->at == 0 ? "; is this an ONNX file?" : "");
 }
 
 /* Unknown fields are the caller's to skip: newer writers add some, and protobuf means readers to go on. */
