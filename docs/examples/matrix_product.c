@@ -1,6 +1,6 @@
-/* gemm.c - a matrix product in f32 and in int8 with octet_kernels.h alone, and how far the two are apart.
+/* matrix_product.c - a matrix product in f32 and in int8 with octet_kernels.h alone, and how far the two are apart.
  *
- *   cc -Iinclude docs/examples/gemm.c build/liboctet.a -pthread -lm -o gemm && ./gemm
+ *   cc -Iinclude docs/examples/matrix_product.c build/liboctet.a -pthread -lm -o product && ./product
  *
  * y = x * w^T for x of M x K and w of N x K. The int8 version quantizes x with one scale for all of it and w with one per row, then
  * multiplies integers. The program fails if the results are further apart than the rounding of both sides allows.
