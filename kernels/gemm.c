@@ -101,24 +101,27 @@ static void skip_padding(const oct_gemm_job *job, const oct_panel *p, size_t row
     t->taps = end - begin;
 }
 
-/* The tile of a unit before its first block: what stays the same from block to block, and the epilogue at row `row`. */
-static oct_tile first_tile(const oct_gemm_job *job, const oct_panel *p, size_t row)
+/* The tile of a unit before its first block: what stays the same from block to block, and the epilogue at row `row`. Written in
+ * place, field by field: a copy of the whole would read by vectors what was just written by words, and wait for it. */
+static inline void begin_tile(const oct_gemm_job *job, const oct_panel *p, size_t row, oct_tile *t)
 {
     const oct_epilogue *e = &job->e;
     const size_t size = elem_size((uint8_t)e->out_elem);
-    oct_tile t = {.n = p->n, .taps = job->packed->taps, .k = job->packed->k, .a_stride = 1, .a_offset = job->a_offset, .e = *e};
-    if (job->rows)
-        t.a_stride = t.taps;
-    t.e.out = (char *)e->out + (row * e->out_ld + p->n0) * size;
+    t->n = p->n;
+    t->taps = job->packed->taps;
+    t->k = job->packed->k;
+    t->a_stride = job->rows ? t->taps : 1;
+    t->a_offset = job->a_offset;
+    t->e = *e;
+    t->e.out = (char *)e->out + (row * e->out_ld + p->n0) * size;
     if (e->residual)
-        t.e.residual = (const char *)e->residual + (row * e->residual_ld + p->n0) * size;
+        t->e.residual = (const char *)e->residual + (row * e->residual_ld + p->n0) * size;
     if (e->bias)
-        t.e.bias = e->bias + p->column;
+        t->e.bias = e->bias + p->column;
     if (e->acc_bias)
-        t.e.acc_bias = e->acc_bias + p->column;
+        t->e.acc_bias = e->acc_bias + p->column;
     if (e->mult)
-        t.e.mult = e->mult + p->column;
-    return t;
+        t->e.mult = e->mult + p->column;
 }
 
 /* ----------------------------------------------------------------------------------------- the loops ---- */
@@ -128,13 +131,14 @@ static oct_tile first_tile(const oct_gemm_job *job, const oct_panel *p, size_t r
  * blocks are such that the branch predictor can follow. */
 static void run_unit(const oct_gemm_job *job, const oct_panel *p, size_t begin, size_t end)
 {
-    const size_t rows = end - begin, blocks = (rows + p->entry->mr - 1) / p->entry->mr;
+    const size_t rows = end - begin, blocks = rows <= p->entry->mr ? 1 : (rows + p->entry->mr - 1) / p->entry->mr;
     const size_t least = rows / blocks, more = rows % blocks;
     const size_t size = elem_size((uint8_t)job->e.out_elem), row_bytes = job->lda * elem_size(p->entry->a_elem);
     const char *panel = (const char *)job->packed->data + p->offset;
     /* A matrix has no row pointers of its own; each block gets some for the length of its call. */
     const void *matrix_rows[OCT_GEMM_MAX_MR];
-    oct_tile t = first_tile(job, p, begin);
+    oct_tile t;
+    begin_tile(job, p, begin, &t);
     t.a = matrix_rows;
     for (size_t b = 0, row = begin; b < blocks; b++) {
         t.m = least + (b < more);
@@ -159,17 +163,53 @@ static void run_unit(const oct_gemm_job *job, const oct_panel *p, size_t begin, 
     }
 }
 
+/* Where a unit lies; one walks from unit to unit, since finding a place by its number takes as long as a small unit itself (a row
+ * against one panel: some 20 ns). */
+typedef struct place {
+    size_t strip, begin, end;   /* its rows */
+    size_t index;               /* of the panel */
+    oct_panel panel;
+} place;
+
+static void enter_strip(const oct_gemm_job *job, const grid *g, size_t strip, place *at)
+{
+    at->strip = strip;
+    at->begin = strip_begin(job, g, strip);
+    at->end = strip_begin(job, g, strip + 1);
+}
+
+static void enter_panel(const oct_gemm_job *job, size_t index, place *at)
+{
+    at->index = index;
+    at->panel = oct_panel_at(job->packed, index);
+}
+
+/* To the next unit; the one after the last is the first again. */
+static void step(const oct_gemm_job *job, const grid *g, place *at)
+{
+    const bool last_strip = at->strip + 1 == g->strips, last_panel = at->index + 1 == g->panels;
+    if (g->strips > 1 && (g->panels_outside || last_panel))
+        enter_strip(job, g, last_strip ? 0 : at->strip + 1, at);
+    if (g->panels_outside && !last_strip)
+        return;
+    if (last_panel) {
+        enter_panel(job, 0, at);
+    } else {
+        oct_panel_next(job->packed, &at->panel);
+        at->index++;
+    }
+}
+
 void oct_gemm_run(const oct_gemm_job *job, size_t unit_begin, size_t unit_end)
 {
     if (unit_begin >= unit_end)
         return;
     const grid g = cut(job);
-    for (size_t unit = unit_begin; unit < unit_end; unit++) {
-        const size_t strip = g.panels_outside ? unit % g.strips : unit / g.panels;
-        const size_t panel = g.panels_outside ? unit / g.strips : unit % g.panels;
-        const oct_panel p = oct_panel_at(job->packed, panel);
-        run_unit(job, &p, strip_begin(job, &g, strip), strip_begin(job, &g, strip + 1));
-    }
+    place at;
+    enter_strip(job, &g, g.panels_outside ? unit_begin % g.strips : unit_begin / g.panels, &at);
+    enter_panel(job, g.panels_outside ? unit_begin / g.strips : unit_begin % g.panels, &at);
+    for (size_t unit = unit_begin; unit < unit_end; unit++, step(job, &g, &at))
+        run_unit(job, &at.panel, at.begin, at.end);
 }
 
 /* -------------------------------------------------------------------------------------- convolutions ---- */

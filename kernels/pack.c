@@ -65,15 +65,14 @@ static size_t panel_bytes(const oct_gemm_entry *entry, size_t taps, size_t k)
     return (bytes + PANEL_ALIGNMENT - 1) / PANEL_ALIGNMENT * PANEL_ALIGNMENT;
 }
 
-/* The panel after `p`; p->n columns exist in it. */
-static oct_panel next_panel(const oct_packed *packed, const oct_panel *p)
+void oct_panel_next(const oct_packed *packed, oct_panel *p)
 {
-    oct_panel next = {.n0 = p->n0 + p->n, .column = p->column + p->entry->nr,
-                      .offset = p->offset + panel_bytes(p->entry, packed->taps, packed->k)};
-    const size_t left = packed->n - next.n0;
-    next.entry = choose(packed->variants, left);
-    next.n = left < next.entry->nr ? left : next.entry->nr;
-    return next;
+    p->offset += panel_bytes(p->entry, packed->taps, packed->k);
+    p->n0 += p->n;
+    p->column += p->entry->nr;
+    const size_t left = packed->n - p->n0;
+    p->entry = choose(packed->variants, left);
+    p->n = left < p->entry->nr ? left : p->entry->nr;
 }
 
 /* Full panels of the widest variant need no search: the first panel that could be another one is number n / widest.nr. */
@@ -87,7 +86,7 @@ oct_panel oct_panel_at(const oct_packed *packed, size_t index)
                    .offset = skip * panel_bytes(widest, packed->taps, packed->k)};
     p.n = left < p.entry->nr ? left : p.entry->nr;
     for (size_t i = skip; i < index; i++)
-        p = next_panel(packed, &p);
+        oct_panel_next(packed, &p);
     return p;
 }
 
@@ -98,7 +97,7 @@ static oct_panel end_of(const oct_gemm_entry *variants, size_t n, size_t taps, s
     *count = n / variants->nr;
     oct_panel p = oct_panel_at(&packed, *count);
     for (; p.n0 < n; ++*count)
-        p = next_panel(&packed, &p);
+        oct_panel_next(&packed, &p);
     return p;
 }
 

@@ -31,6 +31,8 @@ const oct_gemm_entry *oct_gemm_variants_u8s8(const oct_kernels *kernels, size_t 
 
 size_t oct_panel_count(const oct_gemm_entry *variants, size_t n);
 oct_panel oct_panel_at(const oct_packed *packed, size_t index);
+/* On to the next panel; behind the last: where one more would start. */
+void oct_panel_next(const oct_packed *packed, oct_panel *p);
 /* Columns when every panel is padded to its full width: the length of acc_bias, mult and bias. */
 size_t oct_padded_columns(const oct_gemm_entry *variants, size_t n);
 size_t oct_packed_bytes(const oct_gemm_entry *variants, size_t n, size_t taps, size_t k);
