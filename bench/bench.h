@@ -38,8 +38,8 @@ typedef struct bench_lists {
     bool no_winograd; /* no list: the same for all */
 } bench_lists;
 
-/* NULL or "" means the library's default ISA, "all" all that this machine has; NULL threads mean 1; NULL schemes mean none, "all" all
- * that can be made. A wrong name ends in a line that lists the right ones. */
+/* NULL or "" means the library's default ISA, "all" all that this machine has; NULL threads mean 1; NULL schemes mean none, "all"
+ * all that can be made. A wrong name ends in a line that lists the right ones. */
 arg_result bench_parse_isas(const arg_spec *spec, const char *text, bench_lists *lists);
 arg_result bench_parse_threads(const arg_spec *spec, const char *text, bench_lists *lists);
 arg_result bench_parse_schemes(const arg_spec *spec, const char *text, bench_lists *lists);
@@ -56,7 +56,8 @@ bool bench_open(bench_context *context, failure *why);
 
 /* Measured when first asked for; NULL if that fails. */
 const peaks *bench_peaks(bench_context *context, int threads, failure *why);
-/* Measures all of them once more and keeps the better figures: a peak that was measured while somebody else had the core is none. */
+/* Measures all of them once more and keeps the better figures: a peak that was measured while somebody else had the core is
+ * none. */
 bool bench_peaks_again(bench_context *context, failure *why);
 
 /* The file name of a path without folders and without ".oct". */
@@ -71,7 +72,8 @@ typedef struct bench_output {
 
 #define BENCH_OUTPUT_ROWS 3
 void bench_output_rows(bench_output *o, arg_option rows[BENCH_OUTPUT_ROWS]);
-/* Can the files be written, and are they none of the `count` words, which name the files that are read? Asked before anything is measured. */
+/* Can the files be written, and are they none of the `count` words, which name the files that are read? Asked before anything is
+ * measured. */
 arg_result bench_output_check(const arg_spec *spec, const bench_output *o, char *const *words, int count);
 /* May the tables go to the standard output? */
 bool bench_output_text(const bench_output *o);
@@ -83,8 +85,8 @@ typedef struct bench_record {
     size_t size;
 } bench_record;
 
-/* Opens the JSON object of a run: "octet", "schema", "engine", "machine" ...; the caller adds its own members to record->j. Without a context (NULL): no
- * "machine". */
+/* Opens the JSON object of a run: "octet", "schema", "engine", "machine" ...; the caller adds its own members to record->j. Without
+ * a context (NULL): no "machine". */
 bool bench_record_begin(bench_record *record, const bench_context *context, failure *why);
 /* Writes the files. The CSV has a row for each object in the array `rows`. The record is gone afterwards, also on failure. */
 bool bench_record_end(bench_record *record, const bench_output *o, const char *rows, failure *why);

@@ -19,7 +19,8 @@ static bool write_page(const run_file *runs, int count, const char *path, failur
     return output_close(&page, why);
 }
 
-/* The exit code: a file that is no result, or a document without its markers, is a wrong call; a page that cannot be written is not. */
+/* The exit code: a file that is no result, or a document without its markers, is a wrong call; a page that cannot be written is
+ * not. */
 static int run(char *const *paths, int count, const report_options *o, failure *why)
 {
     static run_file runs[MAX_RUNS];

@@ -1,7 +1,7 @@
 /* explain.h - a measured speed-up taken apart into factors that multiply to it.
  *
- * A ladder of times leads from the float model's layers to the int8 model's. Each step makes the assumption a little less ideal, and its
- * factor is the time before divided by the time after:
+ * A ladder of times leads from the float model's layers to the int8 model's. Each step makes the assumption a little less ideal,
+ * and its factor is the time before divided by the time after:
  *
  *     time of ...                                              step          what the factor says
  *     all float layers, as measured                            -             -
@@ -14,8 +14,8 @@
  *     -                                                        threads       speed-up with N threads / with one (N > 1 only)
  *     the whole model against the sum of its layers            overhead      what is lost between layers, on either side
  *
- * Layers are those of one thread. All factors are ratios of neighbouring rungs, so their product is the measured speed-up whatever the
- * assumptions are worth; those only decide which factor a loss is counted in.
+ * Layers are those of one thread. All factors are ratios of neighbouring rungs, so their product is the measured speed-up whatever
+ * the assumptions are worth; those only decide which factor a loss is counted in.
  */
 #ifndef BENCH_EXPLAIN_H
 #define BENCH_EXPLAIN_H

@@ -1,7 +1,7 @@
 /* explain_requantise.c - what it costs to turn a sum into a byte, apart from the products.
  *
- * The same int8 product is timed twice in turns: with u8 outputs (scale, round, add the zero point, clamp, narrow) and with f32 outputs (scale).
- * The difference, per output, is requantisation. Whatever else the kernel does is in both times.
+ * The same int8 product is timed twice in turns: with u8 outputs (scale, round, add the zero point, clamp, narrow) and with f32
+ * outputs (scale). The difference, per output, is requantisation. Whatever else the kernel does is in both times.
  */
 #include <stdlib.h>
 

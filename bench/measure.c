@@ -178,8 +178,9 @@ static bool all_narrow(const state *s, int rounds)
     return true;
 }
 
-/* Rounds until the time is up, then others in place of the disturbed ones. Noise comes in spells, and a tenth of a second may fall into a
- * single one: so a narrow interval ends it only after half the time, and asking costs as much as a short round, so it is asked twice. */
+/* Rounds until the time is up, then others in place of the disturbed ones. Noise comes in spells, and a tenth of a second may fall
+ * into a single one: so a narrow interval ends it only after half the time, and asking costs as much as a short round, so it is
+ * asked twice. */
 static int run_rounds(state *s, double seconds)
 {
     const double start = measure_now();
@@ -248,8 +249,8 @@ static int count_outliers(const double *sorted, size_t count)
     return outliers;
 }
 
-/* What rounds of one process cannot see: the next process has its memory elsewhere and finds another clock. Two independent errors add by
- * their squares. */
+/* What rounds of one process cannot see: the next process has its memory elsewhere and finds another clock. Two independent errors
+ * add by their squares. */
 static stats_interval widen(stats_interval i, double share)
 {
     const double repeat = share * i.median, below = i.median - i.lo, above = i.hi - i.median;

@@ -96,7 +96,8 @@ typedef struct model_plan {
 } model_plan;
 
 /* A word is the path of a .oct file or the name of a network of the zoo (`octet-bench zoo`). A network stands for its models in
- * lists->schemes, or in all that can be made; a float file is joined by twins only if schemes are given. false: a matter of usage. */
+ * lists->schemes, or in all that can be made; a float file is joined by twins only if schemes are given. false: a matter of
+ * usage. */
 bool model_set_open(model_set *set, char *const *words, int count, const bench_lists *lists, failure *why);
 /* After Ctrl-C, or past the deadline: true, with the variants that are measured. */
 bool model_set_measure(model_set *set, bench_context *context, const model_plan *plan, failure *why);

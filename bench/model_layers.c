@@ -1,7 +1,7 @@
 /* model_layers.c - where the time of a model goes, layer by layer, and how much of it each layer needs at least.
  *
- * The times come from second sessions that read the clock after every layer. All sessions of a batch run in turns, there and back, so
- * that a spell of noise falls on all of them; a run that lost its CPU is repeated.
+ * The times come from second sessions that read the clock after every layer. All sessions of a batch run in turns, there and back,
+ * so that a spell of noise falls on all of them; a run that lost its CPU is repeated.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -25,15 +25,15 @@ typedef struct profile {
 
 /* ---------------------------------------------------------------------------------------------- bounds ---- */
 
-/* Transformed bytes need 16 bits. Where a dot product of bytes adds four products to a sum (VNNI, dotprod), one of 16-bit numbers adds
- * two: each product counts twice against the int8 peak. Elsewhere the int8 peak is that of 16-bit numbers anyway. */
+/* Transformed bytes need 16 bits. Where a dot product of bytes adds four products to a sum (VNNI, dotprod), one of 16-bit numbers
+ * adds two: each product counts twice against the int8 peak. Elsewhere the int8 peak is that of 16-bit numbers anyway. */
 static double product_cost(const char *kernel)
 {
     return strstr(kernel, "u8s8") && (strstr(kernel, "vnni") || strstr(kernel, "neondot")) ? 2 : 1;
 }
 
-/* Winograd's minimal filtering (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016): F(m x m, 3 x 3) computes m*m
- * outputs with (m + 2)^2 products instead of 9 m*m. The name of the algorithm or of the kernel says which. */
+/* Winograd's minimal filtering (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016): F(m x m, 3 x 3)
+ * computes m*m outputs with (m + 2)^2 products instead of 9 m*m. The name of the algorithm or of the kernel says which. */
 double model_algo_share(const char *algo, const char *kernel)
 {
     if (strncmp(algo, "winograd", 8) != 0)
@@ -48,9 +48,9 @@ double model_algo_share(const char *algo, const char *kernel)
     return product_cost(kernel) * 16.0 / 36.0;
 }
 
-/* What a layer has to do at least, computed in the plain way. Its weights come from the level that holds all that the session touches,
- * since the other layers pass through the caches before it runs again; what it takes from its neighbours from the level that holds
- * just that. */
+/* What a layer has to do at least, computed in the plain way. Its weights come from the level that holds all that the session
+ * touches, since the other layers pass through the caches before it runs again; what it takes from its neighbours from the level
+ * that holds just that. */
 static peak_work layer_work(const model_variant *v, const peaks *p, const model_layer *layer)
 {
     const size_t weights = layer->weight_bytes, moved = layer->bytes_moved;
@@ -118,7 +118,8 @@ static void profile_rounds(profile *profiles, int count)
         }
 }
 
-/* Texts are copied: the session and its model go, the figures stay. Algorithm and bytes are those of the session that was measured. */
+/* Texts are copied: the session and its model go, the figures stay. Algorithm and bytes are those of the session that was
+ * measured. */
 static bool fill_layer(model_set *set, model_variant *v, size_t i, failure *why)
 {
     model_layer *layer = &v->layers[i];

@@ -94,8 +94,8 @@ static double signal_to_noise_db(const float *values, const float *reference, si
     return noise > 0 ? 10 * log10(signal / noise) : INFINITY;
 }
 
-/* f32 rounds differently on each ISA. int8 is equal bit for bit, but float layers between may turn a byte by one step, and a dynamic
- * range by a little. */
+/* f32 rounds differently on each ISA. int8 is equal bit for bit, but float layers between may turn a byte by one step, and a
+ * dynamic range by a little. */
 static double tolerance(const char *scheme) { return !strcmp(scheme, "f32") ? 1e-3 : !strcmp(scheme, "int8-static") ? 0.02 : 0.05; }
 
 bool model_check_answers(model_set *set, model_variant *v, failure *why)

@@ -144,8 +144,8 @@ static void add_network(model_set *set, const zoo_network *network, const bench_
     }
 }
 
-/* The file, and twins of it if it is a float model and schemes are given: then they are a group of their own. Loaded at once: a broken
- * one is told before anything is measured. */
+/* The file, and twins of it if it is a float model and schemes are given: then they are a group of their own. Loaded at once: a
+ * broken one is told before anything is measured. */
 static bool add_file(model_set *set, const char *path, const bench_lists *lists, int group, failure *why)
 {
     model_file *file = &set->files[set->file_count++];
@@ -191,8 +191,8 @@ static bool same_inputs(const oct_model *a, const oct_model *b)
     return true;
 }
 
-/* The f32 model of the group nearest before `index` with the same inputs, so that files may be given as pairs; else the first such after
- * it. Models that are still to be made have the inputs of what they are made of. */
+/* The f32 model of the group nearest before `index` with the same inputs, so that files may be given as pairs; else the first such
+ * after it. Models that are still to be made have the inputs of what they are made of. */
 static int find_baseline(const model_set *set, int index)
 {
     const model_file *file = &set->files[index];
@@ -211,8 +211,8 @@ static int find_baseline(const model_set *set, int index)
 
 /* -------------------------------------------------------------------------------------------- variants ---- */
 
-/* The variant of `file` on the same ISA and with the same threads as v. There is one unless lists were given twice the same name; then
- * the first will do. */
+/* The variant of `file` on the same ISA and with the same threads as v. There is one unless lists were given twice the same name;
+ * then the first will do. */
 static const model_variant *find_variant(const model_set *set, int file, const model_variant *v)
 {
     for (int i = 0; i < set->variant_count; i++) {

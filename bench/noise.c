@@ -18,8 +18,8 @@ static double clock_seconds(clockid_t clock)
 
 #define SPIN_STEPS 8000
 
-/* Two chains of multiplications that wait for themselves, and beside them plain sums that fill the rest of the core. The chains alone
- * would tell of the clock; the sums make the loop slower, too, when somebody runs on the core's other hardware thread. */
+/* Two chains of multiplications that wait for themselves, and beside them plain sums that fill the rest of the core. The chains
+ * alone would tell of the clock; the sums make the loop slower, too, when somebody runs on the core's other hardware thread. */
 double noise_spin(void)
 {
     uint64_t a = 1, b = 2, c = 3, d = 4, e = 5, f = 6;

@@ -91,8 +91,8 @@ static double time_team(team *t, loop_run *run)
 
 #define WAYS 3 /* f32, and up to two ways to multiply bytes */
 
-/* The best of some short samples: nothing can make a register loop faster than it is, but much can make it slower. The loops take turns:
- * a ratio of peaks should not depend on what the clock did between them. */
+/* The best of some short samples: nothing can make a register loop faster than it is, but much can make it slower. The loops take
+ * turns: a ratio of peaks should not depend on what the clock did between them. */
 static void best_ops(team *t, double (*const *loops)(size_t), int count, double *best)
 {
     loop_run runs[WAYS];

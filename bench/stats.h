@@ -25,7 +25,8 @@ stats_interval stats_bootstrap(double *values, size_t count);
 
 /* The same for values in the order of time, of which neighbours resemble each other because noise comes in spells: runs of about
  * the cube root of `count` neighbours are drawn together (Kuensch, "The Jackknife and the Bootstrap for General Stationary
- * Observations", 1989). With independent values it is as wide as stats_bootstrap, otherwise wider. Leaves the values as they are. */
+ * Observations", 1989). With independent values it is as wide as stats_bootstrap, otherwise wider. Leaves the values as they
+ * are. */
 stats_interval stats_bootstrap_series(const double *values, size_t count);
 
 #endif

@@ -1,5 +1,5 @@
-/* twins.h - the same network in another scheme, for measuring speed: made here, from a float graph, with random pictures where a scheme
- * wants samples. How accurate such a twin is nobody asks; `octet quantize` is for that. */
+/* twins.h - the same network in another scheme, for measuring speed: made here, from a float graph, with random pictures where a
+ * scheme wants samples. How accurate such a twin is nobody asks; `octet quantize` is for that. */
 #ifndef BENCH_TWINS_H
 #define BENCH_TWINS_H
 

@@ -1,12 +1,12 @@
 /* kernels.h - the contract between the kernels and everybody else: one table of entries per instruction set.
  *
- * An entry is {function, tile, layout}: the pointer and the shape of data it expects can never disagree. The table for an ISA is the
- * scalar table with each weaker ISA's entries laid over it in turn, so holes fall through. `scalar` is the specification:
+ * An entry is {function, tile, layout}: the pointer and the shape of data it expects can never disagree. The table for an ISA is
+ * the scalar table with each weaker ISA's entries laid over it in turn, so holes fall through. `scalar` is the specification:
  *   integers   equal to scalar, bit for bit, on every ISA
  *   floats     |difference| <= c * k * eps * sum |a||b|
  *
- * Numbers.  u8 activations, real = s * (q - z). s8 weights in [-127, 127]. s32 accumulators, exact. Requantisation in float, one multiply,
- * round to nearest even (rne), no fused multiply-add:
+ * Numbers.  u8 activations, real = s * (q - z). s8 weights in [-127, 127]. s32 accumulators, exact. Requantisation in float, one
+ * multiply, round to nearest even (rne), no fused multiply-add:
  *   q = clamp(rne((float)acc * mult[c]) + z, qlo, qhi)
  * The packer has proved |acc| <= 2^31 - 1 and |acc * mult| < 2^31 (oct_gemm_provable), so that no step can overflow.
  *
@@ -29,7 +29,8 @@ typedef enum oct_elem { OCT_ELEM_F32, OCT_ELEM_U8, OCT_ELEM_S8, OCT_ELEM_S16 } o
  *
  *   f32 kernel,  f32 out:  y = acc + bias[c] (+ residual);                        out = clamp(y, lo, hi)
  *   f32 kernel,  u8 out:   y = acc + bias[c] (+ (float)(residual - residual_zero) * residual_mult);      lo, hi finite
- *                                                                                 out = clamp(rne(clamp(y, lo, hi) * out_mult) + out_zero, qlo, qhi)
+ *                                                                                 out = clamp(rne(clamp(y, lo, hi) * out_mult) +
+ *                                                                                 out_zero, qlo, qhi)
  *   u8s8 kernel, u8 out:   x = (float)acc * mult[c] (+ (float)(residual - residual_zero) * residual_mult);
  *                                                                                 out = clamp(rne(x) + out_zero, qlo, qhi)
  *   u8s8 kernel, f32 out:  y = (float)acc * mult[c] + bias[c] (+ residual);        out = clamp(y, lo, hi)
@@ -64,9 +65,9 @@ typedef struct oct_epilogue {
  *
  *   acc[r][c] = acc_bias[c] + sum over taps t, i < k of  a[r * a_stride + t][a_offset + i] * b(t, i, c)
  *
- * A convolution is this with one tap per kernel position (Dukhan, "The Indirect Convolution Algorithm", 2019); padded positions point at a
- * row of zeros (of zero points for u8). A plain matrix has one tap. The last group of a tap is padded with zero weights when kr does not
- * divide k; the rows are not padded, so the kernel must not read a row beyond k elements. */
+ * A convolution is this with one tap per kernel position (Dukhan, "The Indirect Convolution Algorithm", 2019); padded positions
+ * point at a row of zeros (of zero points for u8). A plain matrix has one tap. The last group of a tap is padded with zero weights
+ * when kr does not divide k; the rows are not padded, so the kernel must not read a row beyond k elements. */
 typedef struct oct_tile {
     size_t m;                   /* 1..mr */
     size_t n;                   /* 1..nr */
@@ -91,7 +92,8 @@ typedef struct oct_gemm_entry {
                                    acc_bias then takes bias - (z - a_shift) * sum of the column's weights */
 } oct_gemm_entry;
 
-/* Widest first; all variants of a list share a_elem and a_shift. N is cut into panels of the widest, the rest into narrower ones (pack.c). */
+/* Widest first; all variants of a list share a_elem and a_shift. N is cut into panels of the widest, the rest into narrower ones
+ * (pack.c). */
 #define OCT_GEMM_VARIANTS 4
 /* No entry has more rows: the loops keep that many row pointers on the stack. */
 #define OCT_GEMM_MAX_MR 32
@@ -107,7 +109,8 @@ typedef struct oct_conv_shape {
     size_t groups;
 } oct_conv_shape;
 
-/* What the packer gets: weights OHWI ([out_c][kernel_h][kernel_w][1], f32 or s8) and the epilogue's per-channel arrays, unpadded. */
+/* What the packer gets: weights OHWI ([out_c][kernel_h][kernel_w][1], f32 or s8) and the epilogue's per-channel arrays,
+ * unpadded. */
 typedef struct oct_depthwise_params {
     const void *weights;
     const float *bias;          /* out_c; f32 kernel or f32 out, else NULL */
@@ -137,14 +140,15 @@ typedef struct oct_depthwise_entry {
 #define OCT_DEPTHWISE_VARIANTS 20
 
 /* ------------------------------------------------------------------------------------------- Winograd ----
- * 3x3 convolutions, stride 1, with fewer products (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016). An output
- * tile of 4 x 4 pixels depends on 6 x 6 input pixels; with both sides transformed, it takes 36 products per channel pair, not 144:
+ * 3x3 convolutions, stride 1, with fewer products (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016). An
+ * output tile of 4 x 4 pixels depends on 6 x 6 input pixels; with both sides transformed, it takes 36 products per channel pair,
+ * not 144:
  *
  *    6 x 6 pixels d --input--> V = B' d B      36 products of matrices     M --output--> 4 x 4 pixels = A' M A --epilogue--> out
  *    3 x 3 weights g --pack--> U = G g G'      M(p) = V(p) U(p)
  *
- * winograd.h has the loops, the buffers V and M, and the smaller tiles F(2,3) and F(3,3) of ragged edges, which take part in some of the 36
- * positions p = 6 i + j only: F(3,3) has no row (column) 4, F(2,3) neither 3 nor 4. The weights are the same for all. */
+ * winograd.h has the loops, the buffers V and M, and the smaller tiles F(2,3) and F(3,3) of ragged edges, which take part in some
+ * of the 36 positions p = 6 i + j only: F(3,3) has no row (column) 4, F(2,3) neither 3 nor 4. The weights are the same for all. */
 
 /* Where a tile's numbers lie: its row in V(p) and M(p) is slot[class of i][class of j]. Classes of 0 1 2 3 4 5: 0 0 0 1 2 0. */
 typedef struct oct_winograd_tile {
@@ -177,17 +181,17 @@ typedef struct oct_winograd_output {
 typedef struct oct_winograd_entry {
     void (*input)(const oct_winograd_input *job);     /* NULL: this ISA has no Winograd for the type */
     void (*output)(const oct_winograd_output *job);
-    /* The 36 products: a micro-kernel that stores its accumulators as they are, f32 or s32, full width (n = nr). They start at e.bias or
-     * e.acc_bias; of the rest of `e` only out and out_ld count, but for f32 lo and hi are infinite and out_elem is F32, so that the table's
-     * own kernels do. a_elem is the element of V and of transformed weights, b_elem that of plain ones. s16 rows of V end in zeros
-     * (row_bytes), so a pair may be read beyond k. */
+    /* The 36 products: a micro-kernel that stores its accumulators as they are, f32 or s32, full width (n = nr). They start at
+     * e.bias or e.acc_bias; of the rest of `e` only out and out_ld count, but for f32 lo and hi are infinite and out_elem is F32,
+     * so that the table's own kernels do. a_elem is the element of V and of transformed weights, b_elem that of plain ones. s16
+     * rows of V end in zeros (row_bytes), so a pair may be read beyond k. */
     oct_gemm_entry gemm[OCT_GEMM_VARIANTS + 1];
-    /* Weights of one row of positions, 6 i .. 6 i + 5, of one panel, transformed when needed; NULL: they have to be stored transformed.
-     * w: [9][groups][nr][kr] as packed, u: [6][groups][nr][kr]. */
+    /* Weights of one row of positions, 6 i .. 6 i + 5, of one panel, transformed when needed; NULL: they have to be stored
+     * transformed. w: [9][groups][nr][kr] as packed, u: [6][groups][nr][kr]. */
     void (*expand)(const void *w, size_t groups, const oct_gemm_entry *panel, size_t i, void *u);
     const char *name;            /* "avx512 F(4x4,3x3)" */
-    /* Where it begins to be faster than this ISA's direct kernels (docs/RESULTS.md): channels on either side, and outputs (pixels of all
-     * images), with stored weights and with expanded ones. 0: where it does on most (winograd.c). */
+    /* Where it begins to be faster than this ISA's direct kernels (docs/RESULTS.md): channels on either side, and outputs (pixels
+     * of all images), with stored weights and with expanded ones. 0: where it does on most (winograd.c). */
     size_t least_channels, least_outputs, least_expanded;
 } oct_winograd_entry;
 
@@ -244,7 +248,8 @@ typedef struct oct_binary_job {
  *   LEAKY_RELU x < 0 ? alpha * x : x            ELU     x < 0 ? alpha * (exp(x) - 1) : x      TANH  tanh(x)
  *   HARD_SIGMOID clamp(alpha * x + beta, 0, 1)  SIGMOID 1 / (1 + exp(-x))                     GELU  x * (1 + erf(x / sqrt 2)) / 2
  *   HARD_SWISH x * clamp(x / 6 + 1/2, 0, 1)     SWISH   x / (1 + exp(-x))
- * |difference from that| <= 2^-21 * (|f(x)| + min(|x|, 1)) for finite x of at most 2^100; f(NaN) is NaN, but HARD_SIGMOID(NaN) is 0. */
+ * |difference from that| <= 2^-21 * (|f(x)| + min(|x|, 1)) for finite x of at most 2^100; f(NaN) is NaN, but HARD_SIGMOID(NaN) is
+ * 0. */
 typedef enum oct_activation_kind {
     OCT_ACT_LEAKY_RELU, OCT_ACT_ELU, OCT_ACT_HARD_SIGMOID, OCT_ACT_HARD_SWISH, OCT_ACT_SIGMOID, OCT_ACT_SWISH, OCT_ACT_TANH, OCT_ACT_GELU,
     OCT_ACT_COUNT
@@ -342,7 +347,8 @@ size_t oct_isa_level_count(void);
 const oct_isa_level *oct_isa_level_at(size_t index);
 
 /* The table of a level, or of the best one for name == NULL; NULL if the level is unknown, not compiled, or not allowed by
- * CPU, operating system and `mask` (feature bits; the mask can only remove, ~0u removes nothing). Thread-safe; the table lives for ever. */
+ * CPU, operating system and `mask` (feature bits; the mask can only remove, ~0u removes nothing). Thread-safe; the table lives for
+ * ever. */
 const oct_kernels *oct_kernels_get(const char *name, uint32_t mask);
 
 /* Puts an ISA's own entries in front of those of the weaker levels, which keep the shapes it does not accept. */

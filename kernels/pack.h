@@ -41,11 +41,13 @@ size_t oct_packed_bytes(const oct_gemm_entry *variants, size_t n, size_t taps, s
 void oct_pack_f32(oct_packed *packed, const float *w, void *data);
 void oct_pack_u8s8(oct_packed *packed, const int8_t *w, void *data);
 
-/* For packers of other weights: out[c * out_ld + r] = in[r * in_ld + c] for words of 4 bytes, by packed->transpose if there is one. */
+/* For packers of other weights: out[c * out_ld + r] = in[r * in_ld + c] for words of 4 bytes, by packed->transpose if there is
+ * one. */
 void oct_pack_words(const oct_packed *packed, size_t rows, size_t cols, const void *in, size_t in_ld, void *out, size_t out_ld);
 
-/* Whether one column can be computed without overflow: bound = 255 * sum|w| + |bias| < 2^31 and (float)bound * |mult| < 2^31 (finite, not
- * NaN). bias is without the zero-point term. A residual adds to the scaled value: its share, 255 * |residual_mult|, is the caller's care. */
+/* Whether one column can be computed without overflow: bound = 255 * sum|w| + |bias| < 2^31 and (float)bound * |mult| < 2^31
+ * (finite, not NaN). bias is without the zero-point term. A residual adds to the scaled value: its share, 255 * |residual_mult|, is
+ * the caller's care. */
 bool oct_gemm_provable(const int8_t *w, size_t count, int32_t bias, float mult);
 
 /* The sum of a column that is provable. */

@@ -358,8 +358,8 @@ static void fill_operand(void *x, size_t n, bool u8, oct_binary_kind kind)
         ((float *)x)[i] = fabsf(((float *)x)[i]) + 0.01f;
 }
 
-/* Settings of chance; multipliers of 0.5 and 1 make ties. Half of the sums have multipliers as the runtime makes them, small ones, large
- * ones and unequal ones, too. */
+/* Settings of chance; multipliers of 0.5 and 1 make ties. Half of the sums have multipliers as the runtime makes them, small ones,
+ * large ones and unequal ones, too. */
 static void make_binary_job(oct_binary_job *job, bool u8)
 {
     static const float mults[4] = {0.5f, 1.0f, 0.37f, 1.9f};

@@ -224,8 +224,8 @@ static double apply_binary(int fn, double a, double b)
     }
 }
 
-/* The multipliers of a u8 sum: ratios of scales. If both are nearly (to 2^-22 of their size) whole multiples of the finest power of two, 2^-22
- * at the finest, at which both together are at most 16447 of them, they are just these; none is coarser than 2^-8. */
+/* The multipliers of a u8 sum: ratios of scales. If both are nearly (to 2^-22 of their size) whole multiples of the finest power of
+ * two, 2^-22 at the finest, at which both together are at most 16447 of them, they are just these; none is coarser than 2^-8. */
 static void sum_mults(float *a, float *b)
 {
     for (double unit = ldexp(1, -22); unit <= ldexp(1, -8); unit *= 2) {
@@ -351,8 +351,8 @@ static double resized_place(const evaluation *e, int axis, double o)
     }
 }
 
-/* The two places on one axis, and the weight of the second. Products of small numbers may miss a whole or a half by a last bit, so they are
- * moved onto what they nearly are. */
+/* The two places on one axis, and the weight of the second. Products of small numbers may miss a whole or a half by a last bit, so
+ * they are moved onto what they nearly are. */
 static double resized_between(const evaluation *e, int axis, int64_t o, int64_t *first, int64_t *second)
 {
     const oct_resize_attrs *a = &e->node->attrs.resize;

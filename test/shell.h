@@ -18,8 +18,9 @@ const char *shell_write(const char *name, const void *bytes, size_t size);
 /* The bytes of a file with a 0 behind them, to be freed; NULL if it cannot be read. */
 char *shell_read(const char *path, size_t *size);
 
-/* Runs a line of sh, with no standard input. In it, $octet and $bench are the built commands and $examples is the folder of the built
- * examples, each behind the emulator that TEST_RUNNER in the environment may name (cross-built tests). The result lives until the next call.
+/* Runs a line of sh, with no standard input. In it, $octet and $bench are the built commands and $examples is the folder of the
+ * built examples, each behind the emulator that TEST_RUNNER in the environment may name (cross-built tests). The result lives until
+ * the next call.
  */
 const shell_result *shell_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -1,4 +1,5 @@
-/* suite_add_grid.c - the grid of multipliers on which a u8 addition is exact: what is on it, and how far rounding moves a number. */
+/* suite_add_grid.c - the grid of multipliers on which a u8 addition is exact: what is on it, and how far rounding moves a
+ * number. */
 #include <math.h>
 #include <stddef.h>
 

@@ -108,8 +108,8 @@ static void rounds_go_there_and_back(void)
         CHECK(results[i].p5 > 0 && results[i].p5 <= results[i].median && results[i].median <= results[i].p95);
         CHECK(results[i].lo > 0 && results[i].lo <= results[i].hi);
     }
-    /* Warm-up 0 1 2, then rounds a b c c b a: neighbours that are equal melt together, so a round leaves five entries, or four if the
-     * round before it ended as it begins. The orders are random: every item follows every other. */
+    /* Warm-up 0 1 2, then rounds a b c c b a: neighbours that are equal melt together, so a round leaves five entries, or four if
+     * the round before it ended as it begins. The orders are random: every item follows every other. */
     int follows[3][3] = {{0}};
     for (int i = 1; i < log.count; i++)
         follows[log.order[i - 1]][log.order[i]]++;

@@ -1,9 +1,9 @@
-/* What the compiler made of the GEMM and depthwise kernels: no inner loop may store a vector register to the stack, or no more than a comment
- * in the kernel admits.
+/* What the compiler made of the GEMM and depthwise kernels: no inner loop may store a vector register to the stack, or no more than
+ * a comment in the kernel admits.
  *
- * Reads `objdump -d` of the object files beside the test program. An inner loop is the code from the target of a backward jump to that
- * jump, with no other backward jump inside; it counts when it holds at least four multiply-adds. `octet-test --filter disassembly` also
- * prints, for each file, how many of the instructions of its largest inner loop are multiply-adds.
+ * Reads `objdump -d` of the object files beside the test program. An inner loop is the code from the target of a backward jump to
+ * that jump, with no other backward jump inside; it counts when it holds at least four multiply-adds. `octet-test --filter
+ * disassembly` also prints, for each file, how many of the instructions of its largest inner loop are multiply-adds.
  *
  * Judged for gcc: clang 14 keeps the sums of some narrow remainder tiles in registers and on the stack at once. */
 #define _POSIX_C_SOURCE 200809L  /* popen */
@@ -151,9 +151,9 @@ static const char *working_objdump(void)
     return NULL;
 }
 
-/* An object file and how many registers a loop of it may spill. The AVX-512 integer depthwise kernels may spill four: the loop over a
- * tile of 5x5 keeps a line of interleaved columns and the sums of 128 results beyond what 32 registers hold, and parks four narrowed
- * results once per tile, not per product; the loops of 3x3 spill none. */
+/* An object file and how many registers a loop of it may spill. The AVX-512 integer depthwise kernels may spill four: the loop over
+ * a tile of 5x5 keeps a line of interleaved columns and the sums of 128 results beyond what 32 registers hold, and parks four
+ * narrowed results once per tile, not per product; the loops of 3x3 spill none. */
 typedef struct kernel_file {
     const char *name;
     int spills;

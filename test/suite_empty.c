@@ -1,5 +1,5 @@
-/* Tensors without elements: a dimension of 0 goes through whatever moves elements or takes them one by one, along every way a model can
- * take; what would have to compute something from nothing is refused (suite_import_broken.c has the sentences). */
+/* Tensors without elements: a dimension of 0 goes through whatever moves elements or takes them one by one, along every way a model
+ * can take; what would have to compute something from nothing is refused (suite_import_broken.c has the sentences). */
 #include <string.h>
 
 #include "convert_tools.h"

@@ -502,8 +502,8 @@ static void wrong_calls(void)
     oct_graph_free(g);
 }
 
-/* Sums of two layers are computed in exact integers: the ratios of their scales lie on the grid, or an ulp beside it. Here the first sum is an
- * input of the second. */
+/* Sums of two layers are computed in exact integers: the ratios of their scales lie on the grid, or an ulp beside it. Here the
+ * first sum is an input of the second. */
 static void sums_lie_on_the_grid(void)
 {
     oct_graph *g = net_create();

@@ -1,5 +1,5 @@
-/* From numbers to ranges: histograms that grow, what each method makes of them, and what the ranges and the weights' scales are good
- * for. */
+/* From numbers to ranges: histograms that grow, what each method makes of them, and what the ranges and the weights' scales are
+ * good for. */
 #include "ranges.h"
 
 #include <math.h>

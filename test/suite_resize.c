@@ -1,5 +1,6 @@
-/* Resizing from end to end: ONNX's definitions in exact fractions against what an imported model computes, what is refused, what the
- * optimiser makes of it, and u8 against f32. The kernels have their own tests (check_resize.c), the runtime is judged by graph_oracle.c. */
+/* Resizing from end to end: ONNX's definitions in exact fractions against what an imported model computes, what is refused, what
+ * the optimiser makes of it, and u8 against f32. The kernels have their own tests (check_resize.c), the runtime is judged by
+ * graph_oracle.c. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -289,8 +290,8 @@ static void wrong_attributes(void)
     }
 }
 
-/* conv, upsampling, addition, conv in a file's layout, as in a feature pyramid: the transposes between them go, and so does a resize to
- * the size that there is. The clamp behind a nearest one moves into the convolution before it. */
+/* conv, upsampling, addition, conv in a file's layout, as in a feature pyramid: the transposes between them go, and so does a
+ * resize to the size that there is. The clamp behind a nearest one moves into the convolution before it. */
 static void a_pyramid_is_optimised(void)
 {
     for (int mode = 0; mode < 2; mode++) {

@@ -90,8 +90,8 @@ static void int8_answers(void)
     }
 }
 
-/* Quantized by others: the same answers are right as with ONNX Runtime on the same file (../shared/data/README.md has its counts), and all
- * products are made of integers. */
+/* Quantized by others: the same answers are right as with ONNX Runtime on the same file (../shared/data/README.md has its counts),
+ * and all products are made of integers. */
 static void quantized_elsewhere(void)
 {
     static const struct { const char *name; int right, samples; } list[] = {{"kws", 401, 450}, {"ic", 225, 250}, {"vww", 37, 40}};

@@ -47,8 +47,9 @@ static float random_weight(zoo_net *net)
     return (float)(int32_t)x * 0x1p-31f;
 }
 
-/* Bell-shaped, as trained weights are: the sum of four. What int8 makes of a channel depends on it, for its largest weight becomes 127. With
- * uniform weights the mean would be 64 instead of some 35, and channels of 4608 products would leave the bound of exact Winograd. */
+/* Bell-shaped, as trained weights are: the sum of four. What int8 makes of a channel depends on it, for its largest weight becomes
+ * 127. With uniform weights the mean would be 64 instead of some 35, and channels of 4608 products would leave the bound of exact
+ * Winograd. */
 static float bell_weight(zoo_net *net)
 {
     float sum = 0;

@@ -1,8 +1,8 @@
 /* The checksum of a .oct file: four lanes of (state ^ word) * odd, mixed by shifts, so that it runs at memory speed.
  *
- * Each step maps the state one-to-one for a given word, and maps different words to different states for a given state. So two inputs
- * that differ in one word only end in different sums: every damage within 8 aligned bytes is found for certain, any other with
- * probability 1 - 2^-64. */
+ * Each step maps the state one-to-one for a given word, and maps different words to different states for a given state. So two
+ * inputs that differ in one word only end in different sums: every damage within 8 aligned bytes is found for certain, any other
+ * with probability 1 - 2^-64. */
 #include "format.h"
 
 #include <string.h>

@@ -12,8 +12,9 @@
  * Precision is a property of values, not of nodes: a conv whose input is u8 and whose weights are s8 is an int8 conv. If its output
  * value is f32 it dequantises in its epilogue; a border costs no extra node.
  *
- * Dynamic quantization: a u8 value with scale 0 gets scale and zero point in every run, from the range that its elements have then. Only a
- * QUANTIZE node (from f32) writes such a value, and only convs and dense layers read it, as x; their bias, residual and output are f32.
+ * Dynamic quantization: a u8 value with scale 0 gets scale and zero point in every run, from the range that its elements have then.
+ * Only a QUANTIZE node (from f32) writes such a value, and only convs and dense layers read it, as x; their bias, residual and
+ * output are f32.
  */
 #ifndef OCT_GRAPH_H
 #define OCT_GRAPH_H
@@ -192,8 +193,8 @@ oct_status oct_graph_add_constant(oct_graph *graph, const char *name, oct_dtype 
                                   int *id);
 oct_status oct_graph_add_input(oct_graph *graph, int value);
 oct_status oct_graph_add_output(oct_graph *graph, int value);
-/* Appends a node with one new output value, whose shape and dtype the operator's rule computes (op, attrs and inputs are checked: an error
- * names the node). attrs may be NULL for all zero. The output is called `name`. */
+/* Appends a node with one new output value, whose shape and dtype the operator's rule computes (op, attrs and inputs are checked:
+ * an error names the node). attrs may be NULL for all zero. The output is called `name`. */
 oct_status oct_graph_add_node(oct_graph *graph, oct_op op, const char *name, const oct_attrs *attrs, const int *in, int in_count,
                               int *out);
 
@@ -222,12 +223,14 @@ oct_status oct_graph_rename(oct_graph *graph, int value, const char *name);
 /* Inserts a node at `position` in the order; as oct_graph_add_node. */
 oct_status oct_graph_insert_node(oct_graph *graph, int position, oct_op op, const char *name, const oct_attrs *attrs, const int *in,
                                  int in_count, int *out);
-/* Makes node `node` a no-op to be swept: its inputs are dropped and its op becomes OCT_OP_NONE. Its output value must have no uses. */
+/* Makes node `node` a no-op to be swept: its inputs are dropped and its op becomes OCT_OP_NONE. Its output value must have no
+ * uses. */
 void oct_graph_kill_node(oct_graph *graph, int node);
 /* Removes killed and unused nodes and unused values, renumbers, keeps topological order (sorting where inserts broke it).
  * Returns the number of nodes that went, or -1 when memory is short. */
 int oct_graph_sweep(oct_graph *graph);
-/* Computes shapes and dtypes anew, from the inputs on (after attrs or shapes have been changed). u8 outputs keep dtype and scale. */
+/* Computes shapes and dtypes anew, from the inputs on (after attrs or shapes have been changed). u8 outputs keep dtype and
+ * scale. */
 oct_status oct_graph_infer(oct_graph *graph);
 
 #endif

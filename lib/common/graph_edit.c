@@ -46,7 +46,8 @@ static bool ready(const oct_graph *graph, const oct_node *node, const bool *done
     return true;
 }
 
-/* Stable: a node moves only as far back as its inputs force it. order[i] receives the old number of the i-th node. Returns false for a cycle. */
+/* Stable: a node moves only as far back as its inputs force it. order[i] receives the old number of the i-th node. Returns false
+ * for a cycle. */
 static bool topological_order(const oct_graph *graph, bool *done, int *order)
 {
     int placed = 0;

@@ -8,8 +8,8 @@
 
 #define LARGE ((size_t)1 << 30)
 
-/* More than the machine has would be granted by an overcommitting system, and the process killed when it is zeroed: a model file must not be
- * able to do that. */
+/* More than the machine has would be granted by an overcommitting system, and the process killed when it is zeroed: a model file
+ * must not be able to do that. */
 static bool exceeds_machine(size_t bytes)
 {
     const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);

@@ -12,8 +12,8 @@
 void *oct_alloc(size_t count, size_t size);
 void oct_free(void *block);
 
-/* A grown copy of `block` (of old_count elements, possibly NULL) with new_count elements, the new ones zero; the old block is freed on
- * success and untouched on failure. */
+/* A grown copy of `block` (of old_count elements, possibly NULL) with new_count elements, the new ones zero; the old block is freed
+ * on success and untouched on failure. */
 void *oct_grow(void *block, size_t old_count, size_t new_count, size_t size);
 
 /* Copies of a string / a block; NULL if memory is short. */

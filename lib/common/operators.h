@@ -42,8 +42,8 @@ typedef struct oct_operator {
 /* The row of an operator; NULL if op is none. */
 const oct_operator *oct_operator_of(oct_op op);
 
-/* Checks arity, attribute ranges and input dtypes, then infers the output's shape and dtype (f32 unless node->out's value already is u8;
- * layout operators hand their input's dtype on). */
+/* Checks arity, attribute ranges and input dtypes, then infers the output's shape and dtype (f32 unless node->out's value already
+ * is u8; layout operators hand their input's dtype on). */
 oct_status oct_operator_infer(const oct_graph *graph, const oct_node *node, oct_shape *shape, oct_dtype *dtype);
 
 /* A depthwise convolution: every group has one input channel. */

@@ -362,7 +362,8 @@ static oct_status set_pieces(oct_comparison *c, const void *const *inputs)
     return OCT_OK;
 }
 
-/* Called for every value of the dissected network. Nodes and the values they write have the numbers they have in the quantized one. */
+/* Called for every value of the dissected network. Nodes and the values they write have the numbers they have in the quantized
+ * one. */
 static void observe_dissected(void *arg, int v, const void *data)
 {
     oct_comparison *c = arg;

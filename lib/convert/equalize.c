@@ -6,8 +6,8 @@
  * relu(x / s) = relu(x) / s for positive s, so y is the same, and with powers of two it is the same to the last bit.
  *
  * Tensors that are added must be scaled alike, and so must those before and after a pool: they form groups, with one s per channel.
- * Weights have a scale per output channel, so rows of W1 cost nothing, nor do columns of a depthwise W2; columns of any other W2 share
- * a scale with their row, and so the factor is divided between x and W2:
+ * Weights have a scale per output channel, so rows of W1 cost nothing, nor do columns of a depthwise W2; columns of any other W2
+ * share a scale with their row, and so the factor is divided between x and W2:
  *
  *   s[i] = a[i]                      all readers are depthwise       a: the channel's root mean square in x
  *   s[i] = sqrt(a[i] / b[i])         otherwise                       b: the largest weight of column i

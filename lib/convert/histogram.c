@@ -122,8 +122,8 @@ static int64_t clipped_count(const clipped *c, int bin)
     return plain_count(c->h, bin) + (bin == c->begin ? c->below : 0) + (bin == c->end - 1 ? c->above : 0);
 }
 
-/* One step's share of the sum. Stored, its numbers (those that were not clipped) can no longer be told apart: they are spread evenly
- * over those of its bins that were not empty. */
+/* One step's share of the sum. Stored, its numbers (those that were not clipped) can no longer be told apart: they are spread
+ * evenly over those of its bins that were not empty. */
 static double step_divergence(const clipped *c, int begin, int end, double total, double inside)
 {
     double stored = 0, sum = 0;

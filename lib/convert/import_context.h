@@ -86,8 +86,8 @@ struct oct_import {
     int *free_inputs, free_count;       /* uint8 graph inputs whose scale nobody has told yet */
 };
 
-/* The row of an operator that holds for the model's opset; NULL if there is none. *since receives the first opset of its oldest row, 0
- * for an unknown operator. */
+/* The row of an operator that holds for the model's opset; NULL if there is none. *since receives the first opset of its oldest
+ * row, 0 for an unknown operator. */
 const oct_import_row *oct_import_find_row(const oct_import *im, const char *op, bool microsoft, int *since);
 
 /* ---- inputs ---- */

@@ -1,8 +1,8 @@
 /* optimize.c - runs the passes over a copy of the graph until nothing changes, and puts the copy in its place.
  *
  * First everything that makes the graph smaller or shows its structure (phase 1), to its end; then what presses several nodes
- * into one (phase 2), and last what a quantized file says about bytes is made of the nodes (phase 3). Each pass keeps the network's outputs, up to rounding; every pass alone is correct, and none relies on
- * another one having run.
+ * into one (phase 2), and last what a quantized file says about bytes is made of the nodes (phase 3). Each pass keeps the network's
+ * outputs, up to rounding; every pass alone is correct, and none relies on another one having run.
  */
 #include "optimize.h"
 

@@ -48,7 +48,8 @@ static bool pools_nothing(const oct_pool_attrs *a)
            !a->pad[2] && !a->pad[3];
 }
 
-/* The same size. A scale of 1, or of the sizes, puts every output pixel onto its input pixel, but for the mode that is half a pixel off. */
+/* The same size. A scale of 1, or of the sizes, puts every output pixel onto its input pixel, but for the mode that is half a pixel
+ * off. */
 static bool resizes_nothing(const oct_resize_attrs *a, const oct_shape *x)
 {
     for (int i = 0; i < 2; i++)

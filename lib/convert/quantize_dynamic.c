@@ -17,8 +17,8 @@
 
 /* On MobileNets, whose narrow 1x1 layers this is about, 16 was better than 30, 48 and 96, with and without VNNI. */
 #define PRODUCTS_WORTH_IT 16
-/* And so many in all: a node more costs some tenths of a microsecond, however little it has to do. (On AVX2 a network of dense layers of
- * 128 x 128 was slower than in f32.) */
+/* And so many in all: a node more costs some tenths of a microsecond, however little it has to do. (On AVX2 a network of dense
+ * layers of 128 x 128 was slower than in f32.) */
 #define PRODUCTS_PER_NODE 32768
 
 /* The result under construction. */

@@ -78,8 +78,8 @@ static bool operator_takes_bytes(const oct_graph *graph, const oct_node *node)
 /* Bytes are clamped by clamping them; any other function would need a scale for what comes before it. */
 static bool clamps_only(const oct_node *node) { return node->act.fn == OCT_FN_NONE || node->act.fn == OCT_FN_CLAMP; }
 
-/* A float layer may write bytes too, but then its kernels take no residual. One that was chosen to be float stays so throughout: rounding
- * its output would give back part of what that was to gain. */
+/* A float layer may write bytes too, but then its kernels take no residual. One that was chosen to be float stays so throughout:
+ * rounding its output would give back part of what that was to gain. */
 static oct_role role_of_weighted(const oct_quant_plan *plan, int n)
 {
     const oct_node *node = &plan->graph->nodes[n];

@@ -1,13 +1,14 @@
 /* Second-order rounding of weights (E. Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained
  * Transformers", 2022, after B. Hassibi and D. Stork, "Optimal Brain Surgeon", 1993).
  *
- * What counts is the error of a layer's output, (w' - w)^T H (w' - w), where H is the covariance of the inputs that the weights meet.
- * Weights are rounded one after the other, and each error is made good, as far as inputs hang together, by those still to come:
+ * What counts is the error of a layer's output, (w' - w)^T H (w' - w), where H is the covariance of the inputs that the weights
+ * meet. Weights are rounded one after the other, and each error is made good, as far as inputs hang together, by those still to
+ * come:
  *
  *   e = (w[j] - s q[j]) / U[j][j]         w[k] -= e * U[j][k]  for k > j           U upper triangular, U^T U = H^-1
  *
- * With H = R R^T, R upper triangular (a Cholesky factorisation from the last row up), U is R^-1. The means of the inputs are left out
- * of H, because bias correction takes care of them; without it they stay in.
+ * With H = R R^T, R upper triangular (a Cholesky factorisation from the last row up), U is R^-1. The means of the inputs are left
+ * out of H, because bias correction takes care of them; without it they stay in.
  *
  *   samples ──> float graph ──> columns that a layer's weights meet (every few places) ──> H ──> R ──> U ──> q
  */
@@ -298,7 +299,8 @@ static double work_of(const collector *c, int n)
     return groups * (columns * k * k / 2 + 0.7 * k * k * k) + (double)w->dims[0] * k * k / 2;
 }
 
-/* The default: the layers that take least work, as many as fit into about half a second of it. The matrices of those that fit are small. */
+/* The default: the layers that take least work, as many as fit into about half a second of it. The matrices of those that fit are
+ * small. */
 #define WORK 2.5e9
 
 static void choose_cheap(const oct_decisions *d, collector *c)

@@ -298,8 +298,8 @@ static void hold_model(void *model) { oct_model_hold(model); }
 
 static void release_model(void *model) { oct_model_free(model); }
 
-/* The constants stay the model's, which may have them in a mapped file that must not be written to: the graph borrows them and holds the
- * model. So do the copies that calibration and quantizer make, and the weights are in memory once. */
+/* The constants stay the model's, which may have them in a mapped file that must not be written to: the graph borrows them and
+ * holds the model. So do the copies that calibration and quantizer make, and the weights are in memory once. */
 oct_status oct_graph_from_model(const oct_model *model, oct_graph **graph)
 {
     if (graph)

@@ -161,7 +161,8 @@ static size_t in_elements(const oct_conv *conv)
     return conv->shape.batch * conv->shape.in_h * conv->shape.in_w * conv->shape.in_c;
 }
 
-/* Depthwise kernels, strips and Winograd want some lines of buffer per thread; the others want the staged input, which all threads share. */
+/* Depthwise kernels, strips and Winograd want some lines of buffer per thread; the others want the staged input, which all threads
+ * share. */
 size_t oct_conv_scratch(const oct_conv *conv, int threads)
 {
     if (conv->thread_scratch > 0)

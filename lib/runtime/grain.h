@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Taking a piece costs well under a microsecond, so at the full length it is lost in the noise. A step too short for four of these is
- * cut into four all the same, but not below the least length: handing out and waiting take some tenths of a microsecond. */
+/* Taking a piece costs well under a microsecond, so at the full length it is lost in the noise. A step too short for four of these
+ * is cut into four all the same, but not below the least length: handing out and waiting take some tenths of a microsecond. */
 #define OCT_PIECE_NANOSECONDS 20000.0
 #define OCT_LEAST_NANOSECONDS 4000.0
 

@@ -111,8 +111,8 @@ static void find_range(void *arg, size_t begin, size_t end, int thread)
 /* Infinities count as this, so that a scale is always finite. */
 #define MAX_REAL 1e30f
 
-/* As ONNX's DynamicQuantizeLinear: the range takes in 0, which is a step of its own then (padding and what a relu cuts off are exact).
- * All zeros, or nothing but NaNs, get scale 1. 1 / scale is a normal number in any case. */
+/* As ONNX's DynamicQuantizeLinear: the range takes in 0, which is a step of its own then (padding and what a relu cuts off are
+ * exact). All zeros, or nothing but NaNs, get scale 1. 1 / scale is a normal number in any case. */
 static oct_run_scale scale_for(float lo, float hi)
 {
     lo = fmaxf(fminf(lo, 0), -MAX_REAL);

@@ -1,5 +1,5 @@
-/* Resizing pictures: where every output row and column comes from is computed once, here; the rest are the loops of kernels/resize.h.
- * A unit is an output row. */
+/* Resizing pictures: where every output row and column comes from is computed once, here; the rest are the loops of
+ * kernels/resize.h. A unit is an output row. */
 #include "resize.h"
 
 #include <math.h>
@@ -16,8 +16,8 @@ typedef struct axis {
     bool by_size;      /* the scale is out / in */
 } axis;
 
-/* o / scale. By size the division comes last: what is half way between two pixels then is so exactly. A given scale is a number rounded to
- * f32; rounding the quotient too leads back to what was meant: 4 / 0.8 is 5, not 4.99999993. */
+/* o / scale. By size the division comes last: what is half way between two pixels then is so exactly. A given scale is a number
+ * rounded to f32; rounding the quotient too leads back to what was meant: 4 / 0.8 is 5, not 4.99999993. */
 static double scaled(const axis *a, double o) { return a->by_size ? o * a->in / a->out : (double)(float)(o / a->scale); }
 
 /* Place `o` of the output on the input's axis (graph.h). */

@@ -1,7 +1,7 @@
 /* Planning memory. Finding the smallest arena is NP-hard (dynamic storage allocation); first-fit in the order of falling size
  * comes within a few per cent of the bound on real networks: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
- * Inference", 2020. Three orders are tried, each several times: what lay on top of the arena is placed first the next time. The smallest
- * arena is kept; mostly it is the bound, and then the search ends.
+ * Inference", 2020. Three orders are tried, each several times: what lay on top of the arena is placed first the next time. The
+ * smallest arena is kept; mostly it is the bound, and then the search ends.
  *
  *   offset
  *     ^   +-----------+                          The bound is the tallest column of what is alive at one step.

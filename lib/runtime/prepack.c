@@ -215,8 +215,8 @@ static oct_status make_waiting(const columns *spread, size_t count, oct_keeper *
     return OCT_OK;
 }
 
-/* |z * sum| <= 255 * sum|w| < 2^31, which oct_gemm_provable has shown. A product beyond all floats stays finite, so that nothing times it
- * is still nothing. */
+/* |z * sum| <= 255 * sum|w| < 2^31, which oct_gemm_provable has shown. A product beyond all floats stays finite, so that nothing
+ * times it is still nothing. */
 void oct_linear_rescale(const oct_linear *linear, oct_run_scale x)
 {
     const oct_waiting *w = &linear->waiting;

@@ -98,8 +98,8 @@ static const oct_runtime_op *runtime_op_of(const oct_graph *graph, const oct_nod
     return oct_value_bytes(&graph->values[node->out[0]]) == 0 ? &nothing : oct_runtime_op_of(node->op);
 }
 
-/* Winograd's transformed weights take up to 8 times the bytes of the constants they come from: of this many, they still fill no more than
- * half of a last-level cache of 32 MB. Decides how weights are kept (winograd.h), never what they give. */
+/* Winograd's transformed weights take up to 8 times the bytes of the constants they come from: of this many, they still fill no
+ * more than half of a last-level cache of 32 MB. Decides how weights are kept (winograd.h), never what they give. */
 enum { LASTING_CONSTANTS = 2 * 1024 * 1024 };
 
 static bool constants_last(const oct_graph *graph)

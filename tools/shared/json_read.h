@@ -7,8 +7,8 @@
  *         printf("%s %g\n", json_text_of(m, "model", "?"), json_number_of(m, "median_ms", 0));
  *     json_free(doc);
  *
- * All accessors take NULL, and values of another kind, for something that is not there: a reader of foreign files needs no checks of its
- * own. Texts are UTF-8 without 0 bytes inside.
+ * All accessors take NULL, and values of another kind, for something that is not there: a reader of foreign files needs no checks
+ * of its own. Texts are UTF-8 without 0 bytes inside.
  */
 #ifndef TOOLS_JSON_READ_H
 #define TOOLS_JSON_READ_H

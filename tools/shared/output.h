@@ -1,5 +1,5 @@
-/* output.h - files that are complete or not there: what is half written must not pass for a small result, and a failure must not cost
- * the file that had the name before.
+/* output.h - files that are complete or not there: what is half written must not pass for a small result, and a failure must not
+ * cost the file that had the name before.
  *
  *     output_file o;
  *     if (!output_open(&o, path, why)) ...
@@ -28,8 +28,8 @@ bool output_close(output_file *o, failure *why);
 /* Leaves nothing behind; also for an output of zeros. */
 void output_abandon(output_file *o);
 
-/* May `path` be written by a command that reads those files? Not if it is one of them under whatever spelling: a slip of the hand would cost
- * the original. Entries of NULL are passed over. */
+/* May `path` be written by a command that reads those files? Not if it is one of them under whatever spelling: a slip of the hand
+ * would cost the original. Entries of NULL are passed over. */
 bool output_spares(const char *path, const char *const *inputs, int count, failure *why);
 /* The same for commands that need a file with a name, where "-" is none. */
 bool output_is_file(const char *path, const char *const *inputs, int count, failure *why);
