@@ -27,8 +27,9 @@ static bool check_answers(const model_set *set, failure *why)
     for (int i = 0; i < set->variant_count; i++) {
         const model_variant *v = &set->variants[i];
         if (v->answers.wrong)
-            return fail_with(why, "%s (%s) on %s with %d threads: its outputs differ by %.2g of the largest from those of the first variant",
-                             v->file->name, v->file->scheme, v->isa, v->threads, v->answers.difference);
+            return fail_with(
+                why, "%s (%s) on %s with %d threads: its outputs differ by %.2g of the largest from those of the first variant",
+                v->file->name, v->file->scheme, v->isa, v->threads, v->answers.difference);
     }
     return true;
 }
@@ -69,12 +70,14 @@ int bench_models(int argc, char **argv)
     bench_output_rows(&o.output, outputs);
     const arg_option options[] = {
         {"--scheme", .kind = ARG_TEXT, .to = &o.schemes, .value = "LIST",
-         .help = "\"f32,int8-static\": what of a network is measured (default: all\nschemes), and what is made of a float file (default: nothing)"},
+         .help = "\"f32,int8-static\": what of a network is measured (default: all\n"
+                 "schemes), and what is made of a float file (default: nothing)"},
         {"--isa", .kind = ARG_TEXT, .to = &o.isa, .value = "LIST",
          .help = "instruction sets, \"avx2,scalar\" or \"all\" (default: the best)"},
         {"--threads", .kind = ARG_TEXT, .to = &o.threads, .value = "LIST", .help = "numbers of threads, \"1,2\" (default 1)"},
         {"--layers", .kind = ARG_FLAG, .to = &o.layers, .help = "show the time of every layer"},
-        {"--no-winograd", .kind = ARG_FLAG, .to = &o.no_winograd, .help = "3x3 convolutions directly, even where Winograd's way is faster"},
+        {"--no-winograd", .kind = ARG_FLAG, .to = &o.no_winograd,
+         .help = "3x3 convolutions directly, even where Winograd's way is faster"},
         {"--seconds", .kind = ARG_REAL, .to = &o.seconds, .value = "S",
          .help = "how long to measure each variant, about (default 2)"},
         {0}};

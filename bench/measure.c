@@ -254,7 +254,8 @@ static int count_outliers(const double *sorted, size_t count)
 static stats_interval widen(stats_interval i, double share)
 {
     const double repeat = share * i.median, below = i.median - i.lo, above = i.hi - i.median;
-    return (stats_interval){i.median, i.median - sqrt(below * below + repeat * repeat), i.median + sqrt(above * above + repeat * repeat)};
+    return (stats_interval){i.median, i.median - sqrt(below * below + repeat * repeat),
+                            i.median + sqrt(above * above + repeat * repeat)};
 }
 
 /* Quantiles of all samples, and the rounds' figures for ratios. */
@@ -297,7 +298,8 @@ static void judge(measure_info *info)
     else if (info->kept_disturbed > 0)
         snprintf(text, size, "%d of %d rounds were disturbed and had to be kept", info->kept_disturbed, info->rounds);
     else if (info->disturbed > info->rounds)
-        snprintf(text, size, "more than half of all rounds were disturbed (%d of %d)", info->disturbed, info->disturbed + info->rounds);
+        snprintf(text, size, "more than half of all rounds were disturbed (%d of %d)", info->disturbed,
+                 info->disturbed + info->rounds);
     else if (info->drift > 0.05)
         snprintf(text, size, "the times drifted by %.0f %% from beginning to end", 100 * info->drift);
 }

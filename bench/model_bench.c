@@ -121,7 +121,8 @@ static bool measure_batch(model_set *set, model_variant *variants, int count, be
         oct_session_free(variants[i].session);
         variants[i].session = NULL;
         if (ok && variants[i].failed)
-            ok = fail_with(why, "%s: a run failed on %s with %d threads", variants[i].file->path, variants[i].isa, variants[i].threads);
+            ok = fail_with(why, "%s: a run failed on %s with %d threads", variants[i].file->path, variants[i].isa,
+                           variants[i].threads);
     }
     return ok;
 }

@@ -147,7 +147,10 @@ static void milliseconds(table *t, double seconds)
 }
 
 /* Do these two stand in the same table? */
-static bool same_place(const model_variant *a, const model_variant *b) { return a->threads == b->threads && !strcmp(a->isa, b->isa); }
+static bool same_place(const model_variant *a, const model_variant *b)
+{
+    return a->threads == b->threads && !strcmp(a->isa, b->isa);
+}
 
 /* The first measured variant of its ISA and threads. */
 static bool is_first(const model_set *set, int index)

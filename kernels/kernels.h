@@ -41,8 +41,8 @@ typedef struct oct_epilogue {
     const int32_t *acc_bias;    /* u8s8: where the accumulator starts: bias / (s_x * s_w[c]) - (z_x - a_shift) * sum of the column's
                                    weights; for S16 rows, which hold a - z_x, without that term */
     const float *mult;          /* u8s8: accumulator units -> output units */
-    const void *residual;       /* NULL, or one element (of the output's type) per output element; may be `out` with out_ld: an element is
-                                   read before it is written */
+    const void *residual;       /* NULL, or one element (of the output's type) per output element; may be `out` with out_ld: an
+                                   element is read before it is written */
     size_t residual_ld;         /* elements between rows */
     float residual_mult;        /* u8 out */
     int32_t residual_zero;      /* u8 out */
@@ -85,11 +85,12 @@ typedef void oct_gemm_fn(const oct_tile *tile);
 typedef struct oct_gemm_entry {
     oct_gemm_fn *fn;            /* NULL ends a list of variants */
     uint16_t mr, nr, kr;        /* rows, columns, and neighbouring k interleaved in a panel: [k / kr][nr][kr] */
-    uint8_t a_elem;             /* oct_elem of the rows: F32; U8; or S16 = u8 minus its zero point, widened (then acc_bias has no z term) */
+    uint8_t a_elem;             /* oct_elem of the rows: F32; U8; or S16 = u8 minus its zero point, widened (then acc_bias has no
+                                   z term) */
     uint8_t b_elem;             /* oct_elem of the panel: F32, S8 or S16 */
     const char *name;           /* "avx2 6x16" */
-    uint8_t a_shift;            /* U8 rows: the kernel multiplies (a - a_shift); 128 where the ISA only has signed dot products, else 0.
-                                   acc_bias then takes bias - (z - a_shift) * sum of the column's weights */
+    uint8_t a_shift;            /* U8 rows: the kernel multiplies (a - a_shift); 128 where the ISA only has signed dot products,
+                                   else 0. acc_bias then takes bias - (z - a_shift) * sum of the column's weights */
 } oct_gemm_entry;
 
 /* Widest first; all variants of a list share a_elem and a_shift. N is cut into panels of the widest, the rest into narrower ones
@@ -159,8 +160,8 @@ typedef struct oct_winograd_tile {
 /* One tile's input transform. s16 rows of V are written to their end: channels beyond c are zeros. */
 typedef struct oct_winograd_input {
     const oct_winograd_tile *tile;
-    const void *const *pixels;   /* [6][6]; rows + 2 by cols + 2 of them are read, c elements each; padding points at zeros (u8: zero points,
-                                    which nobody subtracts: M starts without their share) */
+    const void *const *pixels;   /* [6][6]; rows + 2 by cols + 2 of them are read, c elements each; padding points at zeros (u8:
+                                    zero points, which nobody subtracts: M starts without their share) */
     size_t c;
     void *v;                     /* row 0 of V(0); 64-byte aligned, as all rows are */
     size_t position_bytes;       /* from V(p) to V(p + 1) */
@@ -175,7 +176,8 @@ typedef struct oct_winograd_output {
     size_t n;                    /* columns that exist of the panel's */
     size_t rows, cols;           /* outputs that exist: at most the tile's */
     size_t out_line, residual_line;   /* elements between rows of the image */
-    oct_epilogue e;              /* at the tile's first pixel and the panel's first column; out_ld, residual_ld: between neighbouring pixels */
+    oct_epilogue e;              /* at the tile's first pixel and the panel's first column; out_ld, residual_ld: between neighbours
+                                    in a line */
 } oct_winograd_output;
 
 typedef struct oct_winograd_entry {
@@ -200,8 +202,8 @@ typedef struct oct_winograd_entry {
 /* Pools `pixels` output pixels of `c` channels, each from `taps` pixels of the input. Where they lie:
  *   a_step 0:      a[pixel * taps + tap]                   every output pixel has pointers of its own
  *   otherwise:     a[tap] + pixel * a_step                 the window moves a_step elements from one output pixel to the next
- *   slide > 0:     besides, it moves by one of its columns: taps are rows of `slide` columns, and a[y * slide + x + 1] = a[y * slide + x] +
- *                  a_step, so that the sum of a column serves `slide` output pixels
+ *   slide > 0:     besides, it moves by one of its columns: taps are rows of `slide` columns, and a[y * slide + x + 1] is
+ *                  a[y * slide + x] + a_step, so that the sum of a column serves `slide` output pixels
  * What becomes of them:
  *   max:           out[i] = max over taps
  *   average f32:   out[i] = clamp((sum over taps) * mult[pixel], lo, hi)
@@ -224,7 +226,9 @@ static inline const void *const *oct_pool_taps(const oct_pool_job *job, size_t p
     return job->a_step ? job->a : job->a + pixel * job->taps;
 }
 
-typedef enum oct_binary_kind { OCT_KIND_ADD, OCT_KIND_MUL, OCT_KIND_SUB, OCT_KIND_DIV, OCT_KIND_MIN, OCT_KIND_MAX, OCT_KIND_POW } oct_binary_kind;
+typedef enum oct_binary_kind {
+    OCT_KIND_ADD, OCT_KIND_MUL, OCT_KIND_SUB, OCT_KIND_DIV, OCT_KIND_MIN, OCT_KIND_MAX, OCT_KIND_POW
+} oct_binary_kind;
 
 /* rows x cols elements; a row of a (b) starts a_stride (b_stride) elements after the one before; a_step, b_step 0 or 1: whether the
  * element is the same along a row.
@@ -240,7 +244,7 @@ typedef struct oct_binary_job {
     void *out;                  /* may be a or b; rows are cols apart */
     float lo, hi;
     int32_t a_zero, b_zero, out_zero;
-    float a_mult, b_mult;       /* add: s_a / s_out, s_b / s_out, fastest on the grid of add_grid.h; mul: a_mult = s_a * s_b / s_out */
+    float a_mult, b_mult;       /* add: s_a / s_out, s_b / s_out, fastest on the grid of add_grid.h; mul: s_a * s_b / s_out, - */
     uint8_t qlo, qhi;
 } oct_binary_job;
 
@@ -251,7 +255,8 @@ typedef struct oct_binary_job {
  * |difference from that| <= 2^-21 * (|f(x)| + min(|x|, 1)) for finite x of at most 2^100; f(NaN) is NaN, but HARD_SIGMOID(NaN) is
  * 0. */
 typedef enum oct_activation_kind {
-    OCT_ACT_LEAKY_RELU, OCT_ACT_ELU, OCT_ACT_HARD_SIGMOID, OCT_ACT_HARD_SWISH, OCT_ACT_SIGMOID, OCT_ACT_SWISH, OCT_ACT_TANH, OCT_ACT_GELU,
+    OCT_ACT_LEAKY_RELU, OCT_ACT_ELU, OCT_ACT_HARD_SIGMOID, OCT_ACT_HARD_SWISH, OCT_ACT_SIGMOID, OCT_ACT_SWISH, OCT_ACT_TANH,
+    OCT_ACT_GELU,
     OCT_ACT_COUNT
 } oct_activation_kind;
 
@@ -296,7 +301,7 @@ typedef struct oct_kernels {
     oct_gemm_entry gemv_u8s8[OCT_GEMM_VARIANTS + 1];
     oct_depthwise_entry depthwise_f32[OCT_DEPTHWISE_VARIANTS + 1];
     oct_depthwise_entry depthwise_u8s8[OCT_DEPTHWISE_VARIANTS + 1];
-    oct_winograd_entry winograd_f32, winograd_u8s8;    /* f32: the one hole of the scalar table, where direct convolution is the only way */
+    oct_winograd_entry winograd_f32, winograd_u8s8;    /* f32: the scalar table's one hole; there convolution is direct */
 
     void (*max_pool_f32)(const oct_pool_job *job);
     void (*max_pool_u8)(const oct_pool_job *job);

@@ -90,7 +90,8 @@ static void make_resize_job(oct_resize_job *job, bool u8, guard_side side)
 {
     const size_t places = edge_size(9), count = places * job->c;
     const data_kind kind = (data_kind)test_below(DATA_KINDS);
-    void *rows[2] = {guarded(SLOT_A, count * (u8 ? 1 : 4), u8 ? 1 : 4, side), guarded(SLOT_B, count * (u8 ? 1 : 4), u8 ? 1 : 4, side)};
+    void *rows[2] = {guarded(SLOT_A, count * (u8 ? 1 : 4), u8 ? 1 : 4, side),
+                     guarded(SLOT_B, count * (u8 ? 1 : 4), u8 ? 1 : 4, side)};
     for (int r = 0; r < 2; r++) {
         if (u8)
             fill_u8(rows[r], count, kind);
@@ -109,9 +110,11 @@ static void compare_resize(const oct_resize_job *job, bool u8, check_report *rep
         const oracle_value expected = oracle_resize(job, u8, i / job->c, i % job->c);
         const double out = elem_at(u8 ? OCT_ELEM_U8 : OCT_ELEM_F32, job->out, i);
         if (!oracle_accepts(expected, out))
-            report_fail(report, "resize_linear_%s: pixels %zu c %zu weights %.9g %.9g: pixel %zu channel %zu is %.9g, expected %.9g +- %.3g",
-                        u8 ? "u8" : "f32", job->pixels, job->c, (double)job->weight, (double)job->x[i / job->c].weight, i / job->c,
-                        i % job->c, out, expected.value, expected.tolerance);
+            report_fail(
+                report,
+                "resize_linear_%s: pixels %zu c %zu weights %.9g %.9g: pixel %zu channel %zu is %.9g, expected %.9g +- %.3g",
+                u8 ? "u8" : "f32", job->pixels, job->c, (double)job->weight, (double)job->x[i / job->c].weight, i / job->c,
+                i % job->c, out, expected.value, expected.tolerance);
     }
 }
 

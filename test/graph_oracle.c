@@ -346,7 +346,8 @@ static double resized_place(const evaluation *e, int axis, double o)
     case OCT_PLACE_ASYMMETRIC: return given != 0 ? (double)(float)(o / given) : o / scale;
     case OCT_PLACE_ALIGN_CORNERS: return length == 1 || o == 0 ? 0 : o * (in - 1) / (length - 1);
     case OCT_PLACE_PYTORCH_HALF_PIXEL: return out == 1 ? 0 : middle - 0.5;
-    case OCT_PLACE_HALF_PIXEL_SYMMETRIC: return (given != 0 ? (double)(float)((o + 0.5 - out / 2) / given) : (o + 0.5 - out / 2) / scale) + in / 2 - 0.5;
+    case OCT_PLACE_HALF_PIXEL_SYMMETRIC:
+        return (given != 0 ? (double)(float)((o + 0.5 - out / 2) / given) : (o + 0.5 - out / 2) / scale) + in / 2 - 0.5;
     default: return middle;
     }
 }
@@ -378,7 +379,8 @@ static double resize_element(const evaluation *e, int64_t index)
     int64_t at[OCT_MAX_RANK], y[2], x[2];
     unravel(&e->out->shape, index, at);
     const double wy = resized_between(e, 1, at[1], &y[0], &y[1]), wx = resized_between(e, 2, at[2], &x[0], &x[1]);
-    const int64_t one = 1 << 14, qy = (int64_t)floor(wy * 16384 + 0.5), qx = (int64_t)floor(wx * 16384 + 0.5), both = (qy * qx + one / 2) / one;
+    const int64_t one = 1 << 14, qy = (int64_t)floor(wy * 16384 + 0.5), qx = (int64_t)floor(wx * 16384 + 0.5),
+                  both = (qy * qx + one / 2) / one;
     const int64_t whole[2][2] = {{one - qy - qx + both, qx - both}, {qy - both, both}};
     double real = 0;
     int64_t sum = one / 2;

@@ -32,7 +32,8 @@ const kernel_family kernel_families[] = {
     {"lut", check_lut},                     {"quantize", check_quantize},           {"dequantize", check_dequantize},
     {"requantize", check_requantize},       {"widen", check_widen},                 {"minmax", check_minmax},
     {"softmax", check_softmax},             {"transpose", check_transpose},         {"gather", check_gather},
-    {"resize", check_resize},               {"winograd_f32", check_winograd_f32}, {"winograd_u8s8", check_winograd_u8s8},   {NULL, NULL},
+    {"resize", check_resize},               {"winograd_f32", check_winograd_f32}, {"winograd_u8s8", check_winograd_u8s8},
+    {NULL, NULL},
 };
 
 const oct_kernels *tested_kernels(size_t index)

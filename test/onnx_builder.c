@@ -222,7 +222,8 @@ void onnx_node(onnx_builder *b, const char *op, const char *inputs, const char *
     onnx_node_of(b, NULL, op, inputs, outputs, attributes);
 }
 
-void onnx_node_of(onnx_builder *b, const char *domain, const char *op, const char *inputs, const char *outputs, const char *attributes)
+void onnx_node_of(onnx_builder *b, const char *domain, const char *op, const char *inputs, const char *outputs,
+                  const char *attributes)
 {
     onnx_bytes node = {0};
     char piece[640];

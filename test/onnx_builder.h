@@ -37,7 +37,10 @@ typedef struct onnx_builder {
     int opset;
 } onnx_builder;
 
-enum { ONNX_FLOAT = 1, ONNX_UINT8 = 2, ONNX_INT8 = 3, ONNX_INT32 = 6, ONNX_INT64 = 7, ONNX_BOOL = 9, ONNX_FLOAT16 = 10, ONNX_DOUBLE = 11 };
+enum {
+    ONNX_FLOAT = 1, ONNX_UINT8 = 2, ONNX_INT8 = 3, ONNX_INT32 = 6, ONNX_INT64 = 7, ONNX_BOOL = 9, ONNX_FLOAT16 = 10,
+    ONNX_DOUBLE = 11
+};
 
 void onnx_begin(onnx_builder *b, int opset);
 /* dims: "1,3,8,8"; a word instead of a number is an unknown dimension of that name; "" is a scalar, NULL no shape at all. */
@@ -55,7 +58,8 @@ void onnx_scalar_int(onnx_builder *b, const char *name, int64_t number);
  * integer 3, a float 0.5, a string SAME_UPPER, a list of integers [1,2], or of floats [1.5,2.5]. */
 void onnx_node(onnx_builder *b, const char *op, const char *inputs, const char *outputs, const char *attributes);
 /* The same in a domain of its own. */
-void onnx_node_of(onnx_builder *b, const char *domain, const char *op, const char *inputs, const char *outputs, const char *attributes);
+void onnx_node_of(onnx_builder *b, const char *domain, const char *op, const char *inputs, const char *outputs,
+                  const char *attributes);
 /* The same with a name, a domain and, when `attribute` is not NULL, one attribute message written by hand (released). */
 void onnx_node_with(onnx_builder *b, const char *name, const char *domain, const char *op, const char *inputs, const char *outputs,
                     onnx_bytes *attribute);

@@ -206,7 +206,8 @@ oracle_value oracle_resize(const oct_resize_job *job, bool u8, size_t pixel, siz
         for (int k = 0; k < 2; k++) {
             const size_t at = columns[k] * job->c + channel;
             const double v = u8 ? (double)((const uint8_t *)rows[r])[at] : (double)((const float *)rows[r])[at];
-            const double weight = (r ? (double)job->weight : 1.0 - (double)job->weight) * (k ? (double)tap->weight : 1.0 - (double)tap->weight);
+            const double weight =
+                (r ? (double)job->weight : 1.0 - (double)job->weight) * (k ? (double)tap->weight : 1.0 - (double)tap->weight);
             sum_f += weight * v;
             size += fabs(weight * v);
             sum_i += whole[r][k] * (int64_t)v * u8;

@@ -33,7 +33,8 @@ static bool starts_with(const char *text, const char *prefix) { return !strncmp(
 
 static bool is_multiply_add(const char *op)
 {
-    static const char *const ops[] = {"vfmadd", "vpdpbusd", "vpdpwssd", "vpmaddwd", "vpmaddubsw", "fmla", "sdot", "smlal", "smull", "sadalp"};
+    static const char *const ops[] = {"vfmadd", "vpdpbusd", "vpdpwssd", "vpmaddwd", "vpmaddubsw",
+                                      "fmla",   "sdot",     "smlal",    "smull",    "sadalp"};
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
         if (starts_with(op, ops[i]))
             return true;
@@ -72,7 +73,8 @@ static bool parse(const char *text, line *out)
     sscanf(second + 1, "%31s %255[^\n]", op, operands);
     out->multiply_add = is_multiply_add(op);
     out->spill = is_spill(op, operands);
-    operands[strcspn(operands, "<")] = '\0';     /* what follows is for people, and may have commas: "e8 <name+0xe8>  // b.hs, b.nlast" */
+    /* What follows is for people, and may have commas: "e8 <name+0xe8>  // b.hs, b.nlast". */
+    operands[strcspn(operands, "<")] = '\0';
     const char *last = strrchr(operands, ',');
     if (is_jump(op))
         out->target = strtoul(last ? last + 1 : operands, NULL, 16);
@@ -207,8 +209,8 @@ static void no_spills(void)
             printf("%s    %-40s %4d of %4d instructions multiply and add (%d %%)\n", files ? "" : "\n", kernels[i].name, found.work,
                    found.instructions, found.instructions ? 100 * found.work / found.instructions : 0);
         CHECK_MSG(found.loops > 0, "%s: no inner loop found", path);
-        CHECK_MSG(found.spills <= kernels[i].spills, "%s: one of %d inner loops stores %d vector registers to the stack", path, found.loops,
-                  found.spills);
+        CHECK_MSG(found.spills <= kernels[i].spills, "%s: one of %d inner loops stores %d vector registers to the stack", path,
+                  found.loops, found.spills);
         files++;
     }
     CHECK(files > 0);
@@ -218,8 +220,9 @@ static void no_spills(void)
 static void reader_finds_spills(void)
 {
     static const char *const code[] = {
-        "  10:\tc5\tvmovups (%rdi),%ymm1",           "  14:\tc5\tvfmadd231ps %ymm1,%ymm2,%ymm3", "  18:\tc5\tvfmadd231ps %ymm1,%ymm2,%ymm4",
-        "  1c:\tc5\tvfmadd231ps %ymm1,%ymm2,%ymm5", "  20:\tc5\tvmovaps %ymm3,0x20(%rsp)",       "  24:\tc5\tvfmadd231ps %ymm1,%ymm2,%ymm6",
+        "  10:\tc5\tvmovups (%rdi),%ymm1",          "  14:\tc5\tvfmadd231ps %ymm1,%ymm2,%ymm3",
+        "  18:\tc5\tvfmadd231ps %ymm1,%ymm2,%ymm4", "  1c:\tc5\tvfmadd231ps %ymm1,%ymm2,%ymm5",
+        "  20:\tc5\tvmovaps %ymm3,0x20(%rsp)",      "  24:\tc5\tvfmadd231ps %ymm1,%ymm2,%ymm6",
         "  28:\t75\tjne    10 <kernel+0x10>",
     };
     int count = 0;

@@ -53,7 +53,8 @@ static int32_t sum_at(const oct_conv_attrs *a, const oct_shape *x, const oct_val
     int32_t sum = 0;
     for (int ky = 0; ky < a->kernel[0]; ky++)
         for (int kx = 0; kx < a->kernel[1]; kx++) {
-            const int64_t y = oy * a->stride[0] + ky * a->dilation[0] - a->pad[0], z = ox * a->stride[1] + kx * a->dilation[1] - a->pad[1];
+            const int64_t y = oy * a->stride[0] + ky * a->dilation[0] - a->pad[0],
+                          z = ox * a->stride[1] + kx * a->dilation[1] - a->pad[1];
             if (y < 0 || z < 0 || y >= x->dims[1] || z >= x->dims[2])
                 continue;
             const uint8_t *q = in->q + (y * x->dims[2] + z) * x->dims[3] + first;
@@ -87,7 +88,8 @@ static float *expected_of(const oct_graph *q, const float *x)
 
 /* ---- running ---- */
 
-static void run_on(const oct_model *model, const char *isa, int threads, const float *x, size_t in_bytes, const float *y, size_t out_bytes)
+static void run_on(const oct_model *model, const char *isa, int threads, const float *x, size_t in_bytes, const float *y,
+                   size_t out_bytes)
 {
     oct_session *session;
     CHECK_OK(oct_session_create(model, &(oct_options){.isa = isa, .threads = threads}, &session));
@@ -97,7 +99,8 @@ static void run_on(const oct_model *model, const char *isa, int threads, const f
     const float *got = oct_output_data(session, 0);
     for (size_t i = 0; i < out_bytes / sizeof *y; i++)
         if (memcmp(&got[i], &y[i], sizeof *y) != 0 && !(got[i] == 0 && y[i] == 0)) {
-            test_fail(__FILE__, __LINE__, "%s, %d threads, element %zu: %.9g instead of %.9g", isa, threads, i, (double)got[i], (double)y[i]);
+            test_fail(__FILE__, __LINE__, "%s, %d threads, element %zu: %.9g instead of %.9g", isa, threads, i, (double)got[i],
+                      (double)y[i]);
             break;
         }
     oct_session_free(session);
@@ -107,7 +110,8 @@ static void run_on(const oct_model *model, const char *isa, int threads, const f
 static void run_everywhere(const oct_graph *q, const float *x, const float *y)
 {
     oct_model *model;
-    const size_t in_bytes = count_of(&q->values[q->inputs[0]]) * sizeof *x, out_bytes = count_of(&q->values[q->outputs[0]]) * sizeof *y;
+    const size_t in_bytes = count_of(&q->values[q->inputs[0]]) * sizeof *x,
+                 out_bytes = count_of(&q->values[q->outputs[0]]) * sizeof *y;
     CHECK_OK(oct_model_from_graph(q, &model));
     for (size_t i = 0; i < oct_isa_count(); i++) {
         oct_isa_info isa;
@@ -174,8 +178,9 @@ static void layers_equal_the_oracle(void)
 /* Zeros, nothing but NaNs, infinities, numbers whose range is hardly one. */
 static void strange_inputs(void)
 {
-    static const float values[][2] = {{0, 0},       {-0.0f, 0},       {NAN, NAN},        {NAN, 2},          {INFINITY, 1},
-                                      {-INFINITY, INFINITY}, {1e-40f, 0}, {FLT_MIN, -FLT_MIN}, {FLT_MAX, -FLT_MAX}, {-5, -5}, {3, 3}};
+    static const float values[][2] = {
+        {0, 0},      {-0.0f, 0},          {NAN, NAN},          {NAN, 2}, {INFINITY, 1}, {-INFINITY, INFINITY},
+        {1e-40f, 0}, {FLT_MIN, -FLT_MIN}, {FLT_MAX, -FLT_MAX}, {-5, -5}, {3, 3}};
     const layer l = {5, 6, 16, 20, 3, 1, 1, 1, false, -1, 1};
     oct_graph *g = one_layer(&l), *q = dynamic(g);
     float **x = net_random_inputs(g, -1, 1);

@@ -502,8 +502,9 @@ static void names_and_batch(void)
 /* docs/ONNX.md names every operator of the tables. */
 static void operators_are_documented(void)
 {
-    const oct_import_table *const tables[] = {&oct_import_spatial_ops, &oct_import_linear_ops, &oct_import_math_ops,
-                                              &oct_import_layout_ops, &oct_import_constant_ops, &oct_import_quantized_ops, &oct_import_norm_ops};
+    const oct_import_table *const tables[] = {&oct_import_spatial_ops, &oct_import_linear_ops,   &oct_import_math_ops,
+                                              &oct_import_layout_ops,  &oct_import_constant_ops, &oct_import_quantized_ops,
+                                              &oct_import_norm_ops};
     static char page[1 << 16];
     FILE *file = fopen("docs/ONNX.md", "rb");
     CHECK_MSG(file, "docs/ONNX.md is not there");

@@ -355,7 +355,8 @@ static void wrong_types(void)
         onnx_input_typed(&b, "x", inputs[i].type, "1,4");
         onnx_node(&b, "Relu", "x", "y", "");
         onnx_output(&b, "y");
-        snprintf(sentence, sizeof sentence, inputs[i].type == ONNX_UINT8 ? "(\"x\") is of type %s" : "input \"x\" is of type %s", inputs[i].name);
+        snprintf(sentence, sizeof sentence, inputs[i].type == ONNX_UINT8 ? "(\"x\") is of type %s" : "input \"x\" is of type %s",
+                 inputs[i].name);
         finish(&b, OCT_ERR_UNSUPPORTED, sentence);
         onnx_begin(&b, 13);
         onnx_input(&b, "x", "1,1");
@@ -365,7 +366,11 @@ static void wrong_types(void)
         onnx_node(&b, "Add", "x w", "y", "");
         onnx_output(&b, "y");
         const bool integer = inputs[i].type == ONNX_INT64 || inputs[i].type == ONNX_BOOL;
-        snprintf(sentence, sizeof sentence, integer ? "integers (\"w\")" : inputs[i].type == ONNX_UINT8 ? "(\"w\") is of type %s" : "\"w\" is of type %s", inputs[i].name);
+        snprintf(sentence, sizeof sentence,
+                 integer                        ? "integers (\"w\")"
+                 : inputs[i].type == ONNX_UINT8 ? "(\"w\") is of type %s"
+                                                : "\"w\" is of type %s",
+                 inputs[i].name);
         finish(&b, OCT_ERR_UNSUPPORTED, sentence);
     }
     onnx_begin(&b, 13);

@@ -103,7 +103,8 @@ static void packed_elements(const oct_kernels *kernels, const oct_gemm_entry *va
     void *w = guarded(SLOT_A, count * (f32 ? 4 : 1), 1, side);
     uint8_t *data = guarded(SLOT_B, bytes, 64, side), *seen = calloc(bytes, 1);
     /* By transposing, or element by element. */
-    oct_packed packed = {.variants = variants, .n = n, .taps = taps, .k = k, .transpose = test_below(3) ? kernels->transpose_x32 : NULL};
+    oct_packed packed = {
+        .variants = variants, .n = n, .taps = taps, .k = k, .transpose = test_below(3) ? kernels->transpose_x32 : NULL};
     memset(data, 0x55, bytes);
     if (f32) {
         fill_f32(w, count, DATA_RANDOM);

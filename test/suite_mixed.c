@@ -368,30 +368,40 @@ static void ranges_in_files(void)
         return;
     const shell_result *r = shell_run("$octet import demo/digits.onnx -o %s", shell_path("float.oct"));
     CHECK_MSG(r->status == 0, "%s", r->err);
-    r = shell_run("$octet quantize %s --calib demo/digits_calib.u8 --scale 1/255 --samples 20 --no-bias-correction --weights max --rounding nearest "
-                  "--ranges %s -o %s", shell_path("float.oct"), shell_path("r.json"), shell_path("a.oct"));
+    r = shell_run("$octet quantize %s --calib demo/digits_calib.u8 --scale 1/255 --samples 20 --no-bias-correction --weights max "
+                  "--rounding nearest --ranges %s -o %s",
+                  shell_path("float.oct"), shell_path("r.json"), shell_path("a.oct"));
     CHECK_MSG(r->status == 0, "%s", r->err);
-    r = shell_run("$octet quantize %s --ranges %s --no-bias-correction --weights max --rounding nearest -o %s", shell_path("float.oct"),
-                  shell_path("r.json"), shell_path("b.oct"));
+    r = shell_run("$octet quantize %s --ranges %s --no-bias-correction --weights max --rounding nearest -o %s",
+                  shell_path("float.oct"), shell_path("r.json"), shell_path("b.oct"));
     CHECK_MSG(r->status == 0, "%s", r->err);
-    r = shell_run("$octet run %s --input demo/digits_test.u8 --scale 1/255 --output %s && $octet eval %s --data demo/digits_test.u8 "
-                  "--scale 1/255 --ref %s --json", shell_path("a.oct"), shell_path("a.npy"), shell_path("b.oct"), shell_path("a.npy"));
+    r = shell_run(
+        "$octet run %s --input demo/digits_test.u8 --scale 1/255 --output %s && $octet eval %s --data demo/digits_test.u8 "
+        "--scale 1/255 --ref %s --json",
+        shell_path("a.oct"), shell_path("a.npy"), shell_path("b.oct"), shell_path("a.npy"));
     CHECK_MSG(r->status == 0 && shell_json_number(r->out, "max_abs_error") < 1e-5, "%s%s", r->out, r->err);
     r = shell_run("$octet info %s", shell_path("b.oct"));
     CHECK_MSG(strstr(r->out, "samples 0"), "%s", r->out);
-    static const char *const broken[] = {"", "{", "{\"ranges\": 1}", "{\"ranges\": []}", "{\"ranges\": [{\"tensor\": \"x\"}]}",
-                                         "{\"ranges\": [{\"tensor\": \"no such\", \"lo\": 0, \"hi\": 1}]}", "[[[[[[[[[[[[[[[[[[[[[[[[[[[["};
+    static const char *const broken[] = {"",
+                                         "{",
+                                         "{\"ranges\": 1}",
+                                         "{\"ranges\": []}",
+                                         "{\"ranges\": [{\"tensor\": \"x\"}]}",
+                                         "{\"ranges\": [{\"tensor\": \"no such\", \"lo\": 0, \"hi\": 1}]}",
+                                         "[[[[[[[[[[[[[[[[[[[[[[[[[[[["};
     for (int i = 0; i < TEST_COUNT(broken); i++) {
         FILE *file = fopen(shell_path("broken.json"), "w");
         CHECK(file);
         fputs(broken[i], file);
         fclose(file);
-        r = shell_run("$octet quantize %s --ranges %s -o %s", shell_path("float.oct"), shell_path("broken.json"), shell_path("c.oct"));
+        r = shell_run("$octet quantize %s --ranges %s -o %s", shell_path("float.oct"), shell_path("broken.json"),
+                      shell_path("c.oct"));
         CHECK_MSG(r->status == 1 && shell_is_line(r->err, "octet quantize: "), "%d: %s", i, r->err);
     }
     r = shell_run("$octet quantize %s -o %s", shell_path("float.oct"), shell_path("c.oct"));
     CHECK(r->status == 2);
-    r = shell_run("$octet quantize %s --ranges %s --equalize -o %s", shell_path("float.oct"), shell_path("r.json"), shell_path("c.oct"));
+    r = shell_run("$octet quantize %s --ranges %s --equalize -o %s", shell_path("float.oct"), shell_path("r.json"),
+                  shell_path("c.oct"));
     CHECK(r->status == 2);
 }
 
@@ -400,11 +410,11 @@ static void every_option(void)
 {
     if (!shell_has_octet())
         return;
-    const shell_result *r = shell_run(
-        "$octet import demo/digits.onnx -o %s && $octet quantize %s --calib demo/digits_calib.u8 --scale 1/255 --samples 30 --method best "
-        "--equalize --rounding gptq --min-sqnr 45 -o %s && $octet eval %s --data demo/digits_test.u8 --scale 1/255 "
-        "--labels demo/digits_test_labels.u8 --json", shell_path("float.oct"), shell_path("float.oct"), shell_path("q.oct"),
-        shell_path("q.oct"));
+    const shell_result *r =
+        shell_run("$octet import demo/digits.onnx -o %s && $octet quantize %s --calib demo/digits_calib.u8 --scale 1/255 "
+                  "--samples 30 --method best --equalize --rounding gptq --min-sqnr 45 -o %s && "
+                  "$octet eval %s --data demo/digits_test.u8 --scale 1/255 --labels demo/digits_test_labels.u8 --json",
+                  shell_path("float.oct"), shell_path("float.oct"), shell_path("q.oct"), shell_path("q.oct"));
     CHECK_MSG(r->status == 0 && shell_json_number(r->out, "top1") > 0.98, "%s%s", r->out, r->err);
 }
 

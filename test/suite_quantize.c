@@ -508,7 +508,8 @@ static void sums_lie_on_the_grid(void)
 {
     oct_graph *g = net_create();
     const int x = net_input(g, 1, 6, 6, 8);
-    const int first = net_binary(g, OCT_BINARY_ADD, net_relu(g, net_conv(g, x, 8, 3, 1, 1, 1)), net_relu(g, net_conv(g, x, 8, 1, 1, 0, 1)));
+    const int first =
+        net_binary(g, OCT_BINARY_ADD, net_relu(g, net_conv(g, x, 8, 3, 1, 1, 1)), net_relu(g, net_conv(g, x, 8, 1, 1, 0, 1)));
     net_output(g, net_relu(g, net_binary(g, OCT_BINARY_ADD, net_relu(g, net_conv(g, first, 8, 3, 1, 1, 1)), first)));
     int sums = 0;
     oct_graph *q = quantized(g, -1, 1);
@@ -517,7 +518,8 @@ static void sums_lie_on_the_grid(void)
         oct_add_grid grid;
         if (node->op != OCT_OP_BINARY || q->values[node->out[0]].dtype != OCT_U8)
             continue;
-        float a = q->values[node->in[0]].scale / q->values[node->out[0]].scale, b = q->values[node->in[1]].scale / q->values[node->out[0]].scale;
+        float a = q->values[node->in[0]].scale / q->values[node->out[0]].scale,
+              b = q->values[node->in[1]].scale / q->values[node->out[0]].scale;
         oct_add_grid_snap(&a, &b);
         CHECK_MSG(oct_add_grid_find(a, b, &grid), "%s: %.9g and %.9g", node->name, (double)a, (double)b);
         sums++;

@@ -212,7 +212,8 @@ static void known_bounds(void)
 {
     oct_graph *g = net_create();
     const int x = net_input(g, 1, 4, 4, 8);
-    const int six = net_unary(g, OCT_FN_CLAMP, 0, 6, net_conv(g, x, 8, 3, 1, 1, 1)), sigmoid = net_unary(g, OCT_FN_SIGMOID, 0, 0, x);
+    const int six = net_unary(g, OCT_FN_CLAMP, 0, 6, net_conv(g, x, 8, 3, 1, 1, 1)),
+              sigmoid = net_unary(g, OCT_FN_SIGMOID, 0, 0, x);
     const int swish = net_unary(g, OCT_FN_HARD_SWISH, 0, 0, x);
     double lo, hi;
     oct_range_bounds(g, six, &lo, &hi);
@@ -224,15 +225,15 @@ static void known_bounds(void)
     oct_range_bounds(g, x, &lo, &hi);
     CHECK(lo == -INFINITY && hi == INFINITY);
     /* The bounds that are written down are those of the functions. */
-    static const oct_fn fns[] = {OCT_FN_SIGMOID, OCT_FN_HARD_SIGMOID, OCT_FN_TANH, OCT_FN_ERF, OCT_FN_HARD_SWISH, OCT_FN_SWISH, OCT_FN_GELU,
-                                 OCT_FN_ELU, OCT_FN_ABS};
+    static const oct_fn fns[] = {OCT_FN_SIGMOID, OCT_FN_HARD_SIGMOID, OCT_FN_TANH, OCT_FN_ERF, OCT_FN_HARD_SWISH,
+                                 OCT_FN_SWISH,   OCT_FN_GELU,         OCT_FN_ELU,  OCT_FN_ABS};
     for (int i = 0; i < TEST_COUNT(fns); i++) {
         const int y = net_unary(g, fns[i], 0.7f, 0.5f, x);
         const oct_function *f = &g->nodes[g->values[y].producer].attrs.unary;
         oct_range_bounds(g, y, &lo, &hi);
         for (float v = -12; v <= 12; v += 0.001f)
-            CHECK_MSG((double)oct_function_eval(f, v) >= lo - 1e-6 && (double)oct_function_eval(f, v) <= hi + 1e-6, "function %d at %g",
-                      i, (double)v);
+            CHECK_MSG((double)oct_function_eval(f, v) >= lo - 1e-6 && (double)oct_function_eval(f, v) <= hi + 1e-6,
+                      "function %d at %g", i, (double)v);
     }
     oct_graph_free(g);
 }
@@ -284,7 +285,8 @@ static void ranges_by_hand(void)
     oct_graph_free(q);
     CHECK(oct_calibration_set_range(c, "nobody", 0, 1) == OCT_ERR_ARGUMENT && strstr(oct_error(), "nobody"));
     CHECK(oct_calibration_set_range(c, in, 1, 0) == OCT_ERR_DATA && oct_calibration_set_range(c, in, NAN, 0) == OCT_ERR_DATA);
-    CHECK(oct_calibration_set_range(NULL, in, 0, 1) == OCT_ERR_ARGUMENT && oct_calibration_set_range(c, NULL, 0, 1) == OCT_ERR_ARGUMENT);
+    CHECK(oct_calibration_set_range(NULL, in, 0, 1) == OCT_ERR_ARGUMENT &&
+          oct_calibration_set_range(c, NULL, 0, 1) == OCT_ERR_ARGUMENT);
     oct_calibration_free(c);
     oct_graph_free(g);
 }
@@ -411,7 +413,8 @@ static void wrong_options(void)
     oct_graph *g = net_create(), *q = g;
     net_output(g, net_conv(g, net_input(g, 1, 4, 4, 2), 3, 3, 1, 1, 1));
     oct_calibration *c = calibrated(g, 1, -1, 1);
-    CHECK(oct_quantize(g, c, &(oct_quantize_options){.weights = "gold"}, &q) == OCT_ERR_ARGUMENT && !q && strstr(oct_error(), "gold"));
+    CHECK(oct_quantize(g, c, &(oct_quantize_options){.weights = "gold"}, &q) == OCT_ERR_ARGUMENT && !q &&
+          strstr(oct_error(), "gold"));
     CHECK(oct_quantize(g, c, &(oct_quantize_options){.percentile = 20}, &q) == OCT_ERR_ARGUMENT && strstr(oct_error(), "20"));
     CHECK(oct_quantize(g, c, &(oct_quantize_options){.percentile = -1}, &q) == OCT_ERR_ARGUMENT);
     CHECK(oct_quantize(g, c, &(oct_quantize_options){.percentile = (double)NAN}, &q) == OCT_OK);

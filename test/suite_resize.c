@@ -88,7 +88,10 @@ static void random_axis(axis *a, bool by_size, bool grow)
 static resize_case random_case(void)
 {
     static const int opsets[] = {7, 9, 10, 11, 13, 18, 19};
-    resize_case c = {.opset = opsets[below(TEST_COUNT(opsets))], .batch = 1 + below(2), .channels = 1 + below(20), .line = below(4) == 0,
+    resize_case c = {.opset = opsets[below(TEST_COUNT(opsets))],
+                     .batch = 1 + below(2),
+                     .channels = 1 + below(20),
+                     .line = below(4) == 0,
                      .nearest = below(2)};
     const bool old = c.opset <= 10, grow = below(2) || c.opset < 10;
     c.op = c.opset < 10 ? "Upsample" : "Resize";
@@ -123,7 +126,8 @@ static void put_factors(onnx_builder *b, const resize_case *c, bool listed, char
         onnx_floats(b, "scales", dims, scales + skip);
     if (!c->by_size)
         return;
-    snprintf(text, sizeof text, c->line ? "%d,%d,%d" : "%d,%d,%d,%d", c->batch, c->channels, (int)c->axes[from].out, (int)c->axes[1].out);
+    snprintf(text, sizeof text, c->line ? "%d,%d,%d" : "%d,%d,%d,%d", c->batch, c->channels, (int)c->axes[from].out,
+             (int)c->axes[1].out);
     const char *from_skip = text;
     for (int i = 0; i < skip; i++)
         from_skip = strchr(from_skip, ',') + 1;
@@ -135,17 +139,21 @@ static onnx_bytes resize_model(const resize_case *c, char *attributes, size_t ro
     onnx_builder b;
     char dims[64];
     onnx_begin(&b, c->opset);
-    snprintf(dims, sizeof dims, c->line ? "%d,%d,%d" : "%d,%d,%d,%d", c->batch, c->channels, (int)c->axes[c->line].in, (int)c->axes[1].in);
+    snprintf(dims, sizeof dims, c->line ? "%d,%d,%d" : "%d,%d,%d,%d", c->batch, c->channels, (int)c->axes[c->line].in,
+             (int)c->axes[1].in);
     onnx_input(&b, "x", dims);
     snprintf(attributes, room, "mode=%s", c->nearest ? "nearest" : "linear");
     if (c->opset > 10)
-        snprintf(attributes + strlen(attributes), room - strlen(attributes), " coordinate_transformation_mode=%s nearest_mode=%s", c->place,
-                 c->round);
+        snprintf(attributes + strlen(attributes), room - strlen(attributes), " coordinate_transformation_mode=%s nearest_mode=%s",
+                 c->place, c->round);
     put_factors(&b, c, c->opset >= 18 && below(2), attributes, room);
     if (c->opset == 11)
         onnx_floats(&b, "nothing", "0", NULL);
-    const char *inputs = c->opset == 7 ? "x" : c->opset <= 10 ? "x scales"
-                         : c->opset == 11 ? (c->by_size ? "x nothing nothing sizes" : "x nothing scales") : c->by_size ? "x - - sizes" : "x - scales";
+    const char *inputs = c->opset == 7    ? "x"
+                         : c->opset <= 10 ? "x scales"
+                         : c->opset == 11 ? (c->by_size ? "x nothing nothing sizes" : "x nothing scales")
+                         : c->by_size     ? "x - - sizes"
+                                          : "x - scales";
     onnx_node(&b, c->op, inputs, "y", attributes);
     onnx_output(&b, "y");
     return onnx_end(&b);
@@ -168,12 +176,13 @@ static double defined(const resize_case *c, const float *x, int64_t plane, int64
 static void compare(const resize_case *c, const char *attributes, const float *x, const float *y, size_t elements)
 {
     const int64_t planes = c->batch * c->channels, h = c->axes[0].out, w = c->axes[1].out;
-    CHECK_MSG((int64_t)elements == planes * h * w, "opset %d %s %s: %zu elements instead of %lld x %lld x %lld", c->opset, c->op, attributes,
-              elements, (long long)planes, (long long)h, (long long)w);
+    CHECK_MSG((int64_t)elements == planes * h * w, "opset %d %s %s: %zu elements instead of %lld x %lld x %lld", c->opset, c->op,
+              attributes, elements, (long long)planes, (long long)h, (long long)w);
     for (int64_t i = 0; i < planes * h * w; i++) {
         const double want = defined(c, x, i / (h * w), i / w % h, i % w);
-        CHECK_MSG(fabs((double)y[i] - want) <= 1e-5, "opset %d %s %s, %lld x %lld (%lld/%lld, %lld/%lld): element %lld is %g instead of %g", c->opset,
-                  c->op, attributes, (long long)c->axes[0].in, (long long)c->axes[1].in, (long long)c->axes[0].p, (long long)c->axes[0].q,
+        CHECK_MSG(fabs((double)y[i] - want) <= 1e-5,
+                  "opset %d %s %s, %lld x %lld (%lld/%lld, %lld/%lld): element %lld is %g instead of %g", c->opset, c->op,
+                  attributes, (long long)c->axes[0].in, (long long)c->axes[1].in, (long long)c->axes[0].p, (long long)c->axes[0].q,
                   (long long)c->axes[1].p, (long long)c->axes[1].q, (long long)i, (double)y[i], want);
     }
 }
@@ -225,20 +234,23 @@ static void proportions_can_be_kept(void)
 static void what_is_not_supported(void)
 {
     static const struct { one_node node; oct_status status; const char *sentence; } list[] = {
-        {{13, "Resize", "x:1,2,3,3 - - s#1,2,6,6", "y", "mode=cubic"}, OCT_ERR_UNSUPPORTED, "mode \"cubic\"; supported are nearest, linear"},
+        {{13, "Resize", "x:1,2,3,3 - - s#1,2,6,6", "y", "mode=cubic"}, OCT_ERR_UNSUPPORTED,
+         "mode \"cubic\"; supported are nearest, linear"},
         {{13, "Resize", "x:1,2,3,3 r=8 - s#1,2,6,6", "y", "coordinate_transformation_mode=tf_crop_and_resize"}, OCT_ERR_UNSUPPORTED,
          "coordinate_transformation_mode \"tf_crop_and_resize\"; supported are half_pixel, asymmetric, align_corners"},
-        {{13, "Resize", "x:1,2,3,3 - - s#1,2,6,6", "y", "nearest_mode=up"}, OCT_ERR_UNSUPPORTED, "nearest_mode \"up\"; supported are round_prefer_floor"},
+        {{13, "Resize", "x:1,2,3,3 - - s#1,2,6,6", "y", "nearest_mode=up"}, OCT_ERR_UNSUPPORTED,
+         "nearest_mode \"up\"; supported are round_prefer_floor"},
         {{13, "Resize", "x:1,2,3,3 - - s#1,2,6,6", "y", "mode=linear exclude_outside=1"}, OCT_ERR_UNSUPPORTED, "exclude_outside 1"},
         {{18, "Resize", "x:1,2,3,3 - - s#1,2,6,6", "y", "mode=linear antialias=1"}, OCT_ERR_UNSUPPORTED, "antialias 1"},
-        {{18, "Resize", "x:1,2,3,3 - - s#6,6", "y", "axes=[2,3] keep_aspect_ratio_policy=crop"}, OCT_ERR_UNSUPPORTED, "not_larger, not_smaller"},
+        {{18, "Resize", "x:1,2,3,3 - - s#6,6", "y", "axes=[2,3] keep_aspect_ratio_policy=crop"}, OCT_ERR_UNSUPPORTED,
+         "not_larger, not_smaller"},
         {{13, "Resize", "x:1,2,3,3 - - s#1,4,3,3", "y", ""}, OCT_ERR_UNSUPPORTED, "axis 1 of 1x2x3x3 is resized"},
         {{13, "Resize", "x:1,2,3,3,3 - - s#1,2,3,3,6", "y", ""}, OCT_ERR_UNSUPPORTED, "an input of 1x2x3x3x3"},
         {{13, "Resize", "x:2,3 - - s#2,6", "y", ""}, OCT_ERR_UNSUPPORTED, "an input of 2x3"},
         {{13, "Resize", "x:1,2,3,3 - s:4", "y", ""}, OCT_ERR_UNSUPPORTED, "must be a constant"},
         {{13, "Resize", "x:1,2,3,3 - - s#1,2,0,6", "y", ""}, OCT_ERR_UNSUPPORTED, "a size of 0"},
-        {{18, "Resize", "x:1,2,1,1000 - - s#2000000000,1", "y", "axes=[2,3] keep_aspect_ratio_policy=not_smaller"}, OCT_ERR_UNSUPPORTED,
-         "cannot be scaled by 2e+09"},
+        {{18, "Resize", "x:1,2,1,1000 - - s#2000000000,1", "y", "axes=[2,3] keep_aspect_ratio_policy=not_smaller"},
+         OCT_ERR_UNSUPPORTED, "cannot be scaled by 2e+09"},
         {{13, "Resize", "x:1,2,3,3 - - s#1,2,6", "y", ""}, OCT_ERR_FORMAT, "3 sizes for 4 axes"},
         {{13, "Resize", "x:1,2,3,3 - s=3", "y", ""}, OCT_ERR_FORMAT, "3 scales for 4 axes"},
         {{13, "Resize", "x:1,2,3,3", "y", ""}, OCT_ERR_FORMAT, "either scales or sizes, not neither"},
@@ -252,7 +264,8 @@ static void what_is_not_supported(void)
         onnx_bytes model = one_node_model(&list[i].node);
         oct_graph *graph = NULL;
         const oct_status status = import_bytes(&model, NULL, &graph);
-        CHECK_MSG(status == list[i].status && strstr(oct_error(), list[i].sentence), "row %d: %d, \"%s\"", i, (int)status, oct_error());
+        CHECK_MSG(status == list[i].status && strstr(oct_error(), list[i].sentence), "row %d: %d, \"%s\"", i, (int)status,
+                  oct_error());
     }
 }
 
@@ -272,7 +285,10 @@ static void mixed_scales_before_opset_11(void)
 
 /* ------------------------------------------------------------------------------------ graph and optimiser ---- */
 
-static int add_resize(oct_graph *g, int x, oct_resize_attrs a) { return net_node(g, OCT_OP_RESIZE, &(oct_attrs){.resize = a}, &x, 1); }
+static int add_resize(oct_graph *g, int x, oct_resize_attrs a)
+{
+    return net_node(g, OCT_OP_RESIZE, &(oct_attrs){.resize = a}, &x, 1);
+}
 
 static void wrong_attributes(void)
 {
@@ -284,7 +300,8 @@ static void wrong_attributes(void)
         oct_graph *g = net_create();
         const oct_attrs attrs = {.resize = list[i].a};
         int y, x = net_input(g, 1, 2, 2, 3);
-        CHECK_MSG(oct_graph_add_node(g, OCT_OP_RESIZE, "r", &attrs, &x, 1, &y) == OCT_ERR_ARGUMENT && strstr(oct_error(), list[i].sentence),
+        CHECK_MSG(oct_graph_add_node(g, OCT_OP_RESIZE, "r", &attrs, &x, 1, &y) == OCT_ERR_ARGUMENT &&
+                      strstr(oct_error(), list[i].sentence),
                   "row %d: %s", i, oct_error());
         oct_graph_free(g);
     }
@@ -298,7 +315,8 @@ static void a_pyramid_is_optimised(void)
         oct_graph *g = net_create();
         const int x = net_input(g, 1, 3, 8, 8), fine = net_nchw_conv(g, x, 6, 3, 1, 1, 1);
         int y = net_transpose(g, net_nchw_conv(g, x, 6, 3, 2, 1, 1), "0231");
-        y = add_resize(g, y, (oct_resize_attrs){.mode = mode, .size = {8, 8}, .place = OCT_PLACE_ASYMMETRIC, .round = OCT_ROUND_FLOOR});
+        y = add_resize(g, y,
+                       (oct_resize_attrs){.mode = mode, .size = {8, 8}, .place = OCT_PLACE_ASYMMETRIC, .round = OCT_ROUND_FLOOR});
         y = add_resize(g, y, (oct_resize_attrs){.mode = mode, .size = {8, 8}, .scale = {1, 0}});
         y = net_relu(g, net_transpose(g, y, "0312"));
         net_output(g, net_nchw_conv(g, net_binary(g, OCT_BINARY_ADD, y, fine), 4, 1, 1, 0, 1));
@@ -344,7 +362,8 @@ static oct_graph *both_precisions(oct_resize_attrs a, float scale, int zero_poin
 }
 
 /* Both outputs on one instruction set; `first` has the bytes of the first one, or is filled. */
-static void run_both(const oct_model *model, const char *isa, int threads, const float *x, uint8_t **first, float scale, int zero_point)
+static void run_both(const oct_model *model, const char *isa, int threads, const float *x, uint8_t **first, float scale,
+                     int zero_point)
 {
     oct_session *session;
     oct_tensor_info in, out;
@@ -371,7 +390,10 @@ static void run_both(const oct_model *model, const char *isa, int threads, const
 static void bytes_are_half_a_step_from_floats(void)
 {
     for (int round = 0; round < 40 && !test_failed(); round++) {
-        const oct_resize_attrs a = {.mode = below(2), .place = below(OCT_PLACE_COUNT), .round = below(OCT_ROUND_COUNT), .size = {1 + below(20), 1 + below(20)}};
+        const oct_resize_attrs a = {.mode = below(2),
+                                    .place = below(OCT_PLACE_COUNT),
+                                    .round = below(OCT_ROUND_COUNT),
+                                    .size = {1 + below(20), 1 + below(20)}};
         const float scale = 2.0f / 255.0f;
         const int zero_point = below(256);
         oct_graph *g = both_precisions(a, scale, zero_point);
@@ -396,7 +418,8 @@ static void bytes_are_half_a_step_from_floats(void)
 static void unread_neighbours(void)
 {
     oct_graph *g = net_create();
-    net_output(g, add_resize(g, net_input(g, 1, 2, 2, 9), (oct_resize_attrs){.mode = OCT_RESIZE_LINEAR, .size = {2, 3}, .place = OCT_PLACE_ALIGN_CORNERS}));
+    net_output(g, add_resize(g, net_input(g, 1, 2, 2, 9),
+                             (oct_resize_attrs){.mode = OCT_RESIZE_LINEAR, .size = {2, 3}, .place = OCT_PLACE_ALIGN_CORNERS}));
     float **inputs = net_random_inputs(g, -1, 1);
     size_t elements;
     inputs[0][9] = INFINITY;   /* row 0, pixel 1, channel 0 */

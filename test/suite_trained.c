@@ -97,11 +97,11 @@ static void quantized_elsewhere(void)
     static const struct { const char *name; int right, samples; } list[] = {{"kws", 401, 450}, {"ic", 225, 250}, {"vww", 37, 40}};
     for (int i = 0; i < TEST_COUNT(list) && have(SHARED "/models/kws_qdq.onnx"); i++) {
         const char *name = list[i].name;
-        const shell_result *r = shell_run("$octet import " SHARED "/models/%s_qdq.onnx -o %s && $octet info %s", name, shell_path("qdq.oct"),
-                                          shell_path("qdq.oct"));
+        const shell_result *r = shell_run("$octet import " SHARED "/models/%s_qdq.onnx -o %s && $octet info %s", name,
+                                          shell_path("qdq.oct"), shell_path("qdq.oct"));
         CHECK_MSG(r->status == 0 && strstr(r->out, "100.0 % of the MACs"), "%s: %s%s", name, r->out, r->err);
-        r = shell_run("$octet eval %s --data " SHARED "/data/%s_test.f32 --labels " SHARED "/data/%s_test_labels.u8 --json", shell_path("qdq.oct"),
-                      name, name);
+        r = shell_run("$octet eval %s --data " SHARED "/data/%s_test.f32 --labels " SHARED "/data/%s_test_labels.u8 --json",
+                      shell_path("qdq.oct"), name, name);
         CHECK_MSG(r->status == 0 && shell_json_number(r->out, "right") == list[i].right, "%s: %s%s", name, r->out, r->err);
         CHECK_MSG(shell_json_number(r->out, "samples") == list[i].samples, "%s: %s", name, r->out);
     }

@@ -294,7 +294,8 @@ int cmd_info(int argc, char **argv)
 {
     info_options o = {0};
     const arg_option options[] = {
-        {"--passes", .kind = ARG_FLAG, .to = &o.passes, .help = "optimise the model (ONNX, or a plain .oct) and show what each pass did"},
+        {"--passes", .kind = ARG_FLAG, .to = &o.passes,
+         .help = "optimise the model (ONNX, or a plain .oct) and show what each pass did"},
         {"--json", .kind = ARG_FLAG, .to = &o.as_json, .help = "as one JSON object, with every shape and size in full"},
         {0},
     };

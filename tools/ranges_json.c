@@ -45,8 +45,8 @@ static bool set_range(const json_value *range, const char *path, oct_calibration
     const char *tensor = json_text_of(range, "tensor", NULL);
     const double lo = json_number_of(range, "lo", NAN), hi = json_number_of(range, "hi", NAN);
     if (!tensor || isnan(lo) || isnan(hi))
-        return fail_with(why, "%s: a range%s%s without \"tensor\", \"lo\" and \"hi\": not what octet quantize --ranges writes", path,
-                         tensor ? " of " : "", tensor ? tensor : "");
+        return fail_with(why, "%s: a range%s%s without \"tensor\", \"lo\" and \"hi\": not what octet quantize --ranges writes",
+                         path, tensor ? " of " : "", tensor ? tensor : "");
     return oct_calibration_set_range(calibration, tensor, (float)lo, (float)hi) == OCT_OK || fail_library(why, path);
 }
 

@@ -15,7 +15,8 @@ typedef struct summary {
     int64_t file_bytes;            /* 0 where there is no file */
     int64_t dynamic_layers;        /* of the int8 ones: their activations' ranges are found at run time */
     int64_t float_products;        /* convolutions and dense layers that are f32 */
-    const char *precision;         /* "f32" if no layer is int8, "int8-dynamic" if all that are find their ranges at run time, else "int8" */
+    const char *precision;         /* "f32" if no layer is int8, "int8-dynamic" if all that are find their ranges at run time,
+                                      else "int8" */
 } summary;
 
 /* Is this layer's arithmetic done in integers? */

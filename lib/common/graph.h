@@ -88,10 +88,14 @@ typedef enum oct_pad_mode { OCT_PAD_CONSTANT = 0, OCT_PAD_REFLECT, OCT_PAD_EDGE,
  *
  * and takes the pixel nearest to x, or lies between its two neighbours. Places beyond the edges are the edges. */
 typedef enum oct_resize_mode { OCT_RESIZE_NEAREST = 0, OCT_RESIZE_LINEAR, OCT_RESIZE_MODES } oct_resize_mode;
-typedef enum oct_resize_place { OCT_PLACE_HALF_PIXEL = 0, OCT_PLACE_ASYMMETRIC, OCT_PLACE_ALIGN_CORNERS, OCT_PLACE_PYTORCH_HALF_PIXEL,
-                                OCT_PLACE_HALF_PIXEL_SYMMETRIC, OCT_PLACE_HALF_PIXEL_FOR_NN, OCT_PLACE_COUNT } oct_resize_place;
+typedef enum oct_resize_place {
+    OCT_PLACE_HALF_PIXEL = 0, OCT_PLACE_ASYMMETRIC, OCT_PLACE_ALIGN_CORNERS, OCT_PLACE_PYTORCH_HALF_PIXEL,
+    OCT_PLACE_HALF_PIXEL_SYMMETRIC, OCT_PLACE_HALF_PIXEL_FOR_NN, OCT_PLACE_COUNT
+} oct_resize_place;
 /* Nearest: the first two round to the nearest, a half down or up. */
-typedef enum oct_resize_round { OCT_ROUND_HALF_DOWN = 0, OCT_ROUND_HALF_UP, OCT_ROUND_FLOOR, OCT_ROUND_CEIL, OCT_ROUND_COUNT } oct_resize_round;
+typedef enum oct_resize_round {
+    OCT_ROUND_HALF_DOWN = 0, OCT_ROUND_HALF_UP, OCT_ROUND_FLOOR, OCT_ROUND_CEIL, OCT_ROUND_COUNT
+} oct_resize_round;
 
 /* Attributes hold only int32_t and float, so that one descriptor table (operators.h) saves, loads, checks and prints them all. */
 typedef struct oct_conv_attrs {
@@ -142,8 +146,8 @@ typedef struct oct_value {
     oct_shape shape;
     float scale;            /* u8: real = scale * (q - zero_point); 0: found at run time */
     int32_t zero_point;
-    float *channel_scale;   /* s8 weights: one scale per dims[0]. f32 weights too, where a file that was quantized elsewhere says that they
-                             * are whole multiples of it; the optimiser then makes s8 of them. Else NULL */
+    float *channel_scale;   /* s8 weights: one scale per dims[0]. f32 weights too, where a file that was quantized elsewhere says
+                             * that they are whole multiples of it; the optimiser then makes s8 of them. Else NULL */
     bool for_dynamic;       /* such f32 weights: the layer's input is to be quantized in every run */
     void *data;             /* a constant's elements, else NULL */
     bool data_borrowed;     /* data belongs to somebody else (a mapped file) */
@@ -173,7 +177,8 @@ struct oct_graph {
     oct_node *nodes;   int node_count, node_room;
     int *inputs;       int input_count;
     int *outputs;      int output_count;
-    oct_lender lender;      /* of the constants that are borrowed, if they outlive the graph they come from; copies then borrow too */
+    oct_lender lender;      /* of the constants that are borrowed, if they outlive the graph they come from; copies then
+                             * borrow too */
     char *notes;            /* how it came to be, for people: lines of text; NULL for none */
     oct_status failed;      /* sticky status of the builder (octet_convert.h) ... */
     char failed_text[256];  /* ... and its sentence */

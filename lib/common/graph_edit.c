@@ -179,7 +179,8 @@ oct_status oct_graph_infer(oct_graph *graph)
 /* Found at run time by the only node that can: a QUANTIZE from f32. */
 static bool may_be_dynamic(const oct_graph *graph, const oct_value *value)
 {
-    if (value->data || value->zero_point != 0 || signbit(value->scale) || value->producer < 0 || value->producer >= graph->node_count)
+    if (value->data || value->zero_point != 0 || signbit(value->scale) || value->producer < 0 ||
+        value->producer >= graph->node_count)
         return false;
     const oct_node *node = &graph->nodes[value->producer];
     return node->op == OCT_OP_QUANTIZE && node->in_count == 1 && node->in[0] >= 0 && node->in[0] < graph->value_count &&
@@ -201,7 +202,8 @@ static oct_status check_value(const oct_graph *graph, const oct_value *value)
         return oct_fail(OCT_ERR_FORMAT, "value %s: zero point %d outside 0..255", value->name, value->zero_point);
     for (int64_t c = 0; value->channel_scale && c < value->shape.dims[0]; c++)
         if (!(value->channel_scale[c] > 0 && isfinite(value->channel_scale[c])))
-            return oct_fail(OCT_ERR_FORMAT, "value %s: scale of channel %lld is not positive and finite", value->name, (long long)c);
+            return oct_fail(OCT_ERR_FORMAT, "value %s: scale of channel %lld is not positive and finite", value->name,
+                            (long long)c);
     return OCT_OK;
 }
 

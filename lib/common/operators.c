@@ -95,8 +95,8 @@ static oct_status infer_window(const oct_shape *x, const int32_t *kernel, const 
     for (int i = 0; i < 2; i++) {
         const int64_t count = oct_window_count(x->dims[1 + i], kernel[i], stride[i], dilation[i], pad[i], pad[i + 2], ceil_mode);
         if (count < 1)
-            return oct_fail(OCT_ERR_ARGUMENT, "a window of %d (dilation %d) does not fit into %lld + %d + %d", kernel[i], dilation[i],
-                            (long long)x->dims[1 + i], pad[i], pad[i + 2]);
+            return oct_fail(OCT_ERR_ARGUMENT, "a window of %d (dilation %d) does not fit into %lld + %d + %d", kernel[i],
+                            dilation[i], (long long)x->dims[1 + i], pad[i], pad[i + 2]);
         out->dims[1 + i] = count;
     }
     return OCT_OK;
@@ -181,7 +181,8 @@ static oct_status infer_pool(const oct_graph *graph, const oct_node *node, oct_s
     const oct_pool_attrs *a = &node->attrs.pool;
     for (int i = 0; i < 4; i++)
         if ((int64_t)a->pad[i] > (int64_t)a->dilation[i & 1] * (a->kernel[i & 1] - 1))
-            return oct_fail(OCT_ERR_ARGUMENT, "a padding of %d is not smaller than the window, so a window would hold padding only", a->pad[i]);
+            return oct_fail(OCT_ERR_ARGUMENT, "a padding of %d is not smaller than the window, so a window would hold padding only",
+                            a->pad[i]);
     return infer_window(shape_in(graph, node, 0), a->kernel, a->stride, a->dilation, a->pad, a->ceil_mode != 0, out);
 }
 
@@ -309,7 +310,8 @@ static oct_status infer_resize(const oct_graph *graph, const oct_node *node, oct
     for (int i = 0; i < 2; i++) {
         const float scale = node->attrs.resize.scale[i];
         if (!(scale >= 0 && scale <= FLT_MAX))
-            return oct_fail(OCT_ERR_ARGUMENT, "a scale of %g; it must be a positive number, or 0 for that of the sizes", (double)scale);
+            return oct_fail(OCT_ERR_ARGUMENT, "a scale of %g; it must be a positive number, or 0 for that of the sizes",
+                            (double)scale);
         out->dims[1 + i] = node->attrs.resize.size[i];
     }
     return OCT_OK;
@@ -393,8 +395,10 @@ static oct_status check_empty(const oct_graph *graph, const oct_node *node)
     char text[OCT_SHAPE_TEXT];
     for (int i = 0; i < node->in_count && !takes_empty(node->op); i++)
         if (node->in[i] >= 0 && oct_shape_elements(shape_in(graph, node, i)) == 0)
-            return oct_fail(OCT_ERR_UNSUPPORTED, "input %d of shape %s has no elements; only operators that move elements or take them "
-                            "one by one allow that", i, oct_shape_text(shape_in(graph, node, i), text, sizeof text));
+            return oct_fail(OCT_ERR_UNSUPPORTED,
+                            "input %d of shape %s has no elements; only operators that move elements or take them "
+                            "one by one allow that",
+                            i, oct_shape_text(shape_in(graph, node, i), text, sizeof text));
     return OCT_OK;
 }
 

@@ -19,8 +19,8 @@ typedef enum oct_quant_rule {
     OCT_QUANT_NEVER,      /* f32 only: softmax, ... */
     OCT_QUANT_WEIGHTS,    /* conv, dense: s8 weights, s32 bias */
     OCT_QUANT_RESCALE,    /* u8 in, u8 out, each with its own scale: add, mul, average pool, mean, concat */
-    OCT_QUANT_SAME,       /* moves or picks elements, or lies between them: output has the input's scale: max pool, reshape, transpose,
-                             slice, pad, resize */
+    OCT_QUANT_SAME,       /* moves or picks elements, or lies between them: output has the input's scale: max pool, reshape,
+                             transpose, slice, pad, resize */
     OCT_QUANT_TABLE,      /* u8 -> u8 through a table of 256: any function of one element */
     OCT_QUANT_BORDER      /* quantize and dequantize themselves */
 } oct_quant_rule;

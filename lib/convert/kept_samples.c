@@ -35,7 +35,8 @@ static oct_status make_room(oct_kept_samples *kept)
     return OCT_OK;
 }
 
-oct_status oct_kept_offer(oct_kept_samples *kept, int64_t index, const void *const *inputs, const size_t *sizes, size_t inputs_count)
+oct_status oct_kept_offer(oct_kept_samples *kept, int64_t index, const void *const *inputs, const size_t *sizes,
+                          size_t inputs_count)
 {
     if (kept->every == 0)
         kept->every = 1;

@@ -17,7 +17,8 @@ typedef struct oct_kept_samples {
 } oct_kept_samples;
 
 /* Offers sample number `index` (0, 1, 2, ...): inputs[i] has sizes[i] bytes. */
-oct_status oct_kept_offer(oct_kept_samples *kept, int64_t index, const void *const *inputs, const size_t *sizes, size_t inputs_count);
+oct_status oct_kept_offer(oct_kept_samples *kept, int64_t index, const void *const *inputs, const size_t *sizes,
+                          size_t inputs_count);
 void oct_kept_release(oct_kept_samples *kept);
 
 #endif

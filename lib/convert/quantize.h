@@ -112,8 +112,8 @@ oct_status oct_weights_fit(const oct_quant_plan *plan, int n, bool *fit);
 oct_status oct_quantize_weights(oct_quant_plan *plan, int n);
 
 /* weight_scales.c: fills scale and mean of the choice for node n of a float graph, a layer with constant weights. */
-oct_status oct_choose_weights(const oct_graph *graph, int n, const oct_calibration *calibration, const oct_quantize_options *options,
-                              oct_weight_choice *choice);
+oct_status oct_choose_weights(const oct_graph *graph, int n, const oct_calibration *calibration,
+                              const oct_quantize_options *options, oct_weight_choice *choice);
 void oct_weight_choice_free(oct_weight_choice *choice);
 /* max|w| / 127, or for weights too small for a normal scale the one that gives the bias 24 bits. */
 float oct_largest_scale(const float *w, int64_t count, double bias, double x_scale);

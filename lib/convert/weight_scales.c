@@ -136,8 +136,8 @@ static oct_status search_scales(const scales *s, const float *importance, float 
     return OCT_OK;
 }
 
-oct_status oct_choose_weights(const oct_graph *graph, int n, const oct_calibration *calibration, const oct_quantize_options *options,
-                              oct_weight_choice *choice)
+oct_status oct_choose_weights(const oct_graph *graph, int n, const oct_calibration *calibration,
+                              const oct_quantize_options *options, oct_weight_choice *choice)
 {
     const oct_node *node = &graph->nodes[n];
     const oct_shape *shape = &graph->values[node->in[OCT_IN_W]].shape;

@@ -44,10 +44,11 @@ static void choose_way(oct_conv *conv, const oct_gemm_entry *entry)
     }
 }
 
-/* One padded tap: the real number 0, which is the zero point for u8 rows and 0 for all others. Row pointers of padded positions
- * lead here, and the loops recognise padding by this address. */
+/* As long as the longest row that a kernel may read in its place: a tap of k, or a pixel of all channels. */
 static size_t padding_elements(const oct_conv *conv) { return max_size(conv->k, conv->shape.in_c); }
 
+/* One padded tap: the real number 0, which is the zero point for u8 rows and 0 for all others. Row pointers of padded positions
+ * lead here, and the loops recognise padding by this address. */
 static oct_status make_padding(oct_conv *conv, oct_keeper *keeper)
 {
     const size_t count = padding_elements(conv);

@@ -15,7 +15,9 @@
 static inline size_t oct_grain(size_t units, double nanoseconds)
 {
     const double each = nanoseconds / (double)(units ? units : 1), quarter = nanoseconds / 4;
-    const double piece = quarter < OCT_LEAST_NANOSECONDS ? OCT_LEAST_NANOSECONDS : quarter < OCT_PIECE_NANOSECONDS ? quarter : OCT_PIECE_NANOSECONDS;
+    const double piece = quarter < OCT_LEAST_NANOSECONDS   ? OCT_LEAST_NANOSECONDS
+                         : quarter < OCT_PIECE_NANOSECONDS ? quarter
+                                                           : OCT_PIECE_NANOSECONDS;
     const double count = piece / (each > 0.001 ? each : 0.001);
     return count < 1 ? 1 : count >= (double)units ? (units ? units : 1) : (size_t)count;
 }

@@ -5,7 +5,7 @@
  *   f32 > u8    f32       f32            f32               -            u8          quantizes in the epilogue
  *   int8        u8        s8, scales     s32               u8           u8
  *   int8 > f32  u8        s8, scales     s32               f32          f32         dequantizes in the epilogue
- *   dynamic     u8, run   s8, scales     f32               f32          f32         likewise; x's scale is found by the node before it
+ *   dynamic     u8, run   s8, scales     f32               f32          f32         likewise; x's scale: the node before it
  *
  * Dense over [.., K] is a 1x1 convolution of one row of pixels, as many as the leading dimensions multiply to.
  */
@@ -86,9 +86,17 @@ static oct_linear_desc describe(const oct_setup *setup, const oct_step *step)
     const oct_value *x = oct_input_of(setup, step, 0), *w = oct_input_of(setup, step, OCT_IN_W), *y = oct_output_of(setup, step);
     const bool dynamic = oct_value_is_dynamic(x);
     oct_linear_desc desc = {
-        .kernels = setup->kernels, .u8 = x->dtype == OCT_U8, .dynamic = dynamic, .weights = w->data, .x_scale = dynamic ? 1 : x->scale,
-        .x_zero = x->dtype == OCT_U8 ? x->zero_point : 0, .w_scale = w->channel_scale, .out_u8 = y->dtype == OCT_U8,
-        .y_scale = y->scale, .y_zero = y->zero_point, .act = &step->node->act,
+        .kernels = setup->kernels,
+        .u8 = x->dtype == OCT_U8,
+        .dynamic = dynamic,
+        .weights = w->data,
+        .x_scale = dynamic ? 1 : x->scale,
+        .x_zero = x->dtype == OCT_U8 ? x->zero_point : 0,
+        .w_scale = w->channel_scale,
+        .out_u8 = y->dtype == OCT_U8,
+        .y_scale = y->scale,
+        .y_zero = y->zero_point,
+        .act = &step->node->act,
     };
     if (oct_has_input(step, OCT_IN_BIAS)) {
         const void *bias = oct_input_of(setup, step, OCT_IN_BIAS)->data;

@@ -91,9 +91,14 @@ static oct_status prepare_resize(const oct_setup *setup, oct_step *step)
     OCT_TRY(oct_same_scale(setup, step));
     oct_resize_args *args = oct_step_keep(setup, 1, sizeof *args, &status);
     OCT_TRY(status);
-    *args = (oct_resize_args){
-        .kernels = setup->kernels, .linear = step->node->attrs.resize.mode == OCT_RESIZE_LINEAR, .u8 = in->dtype == OCT_U8,
-        .in_h = (size_t)x->dims[1], .in_w = (size_t)x->dims[2], .c = (size_t)x->dims[3], .out_h = (size_t)y->dims[1], .out_w = (size_t)y->dims[2]};
+    *args = (oct_resize_args){.kernels = setup->kernels,
+                              .linear = step->node->attrs.resize.mode == OCT_RESIZE_LINEAR,
+                              .u8 = in->dtype == OCT_U8,
+                              .in_h = (size_t)x->dims[1],
+                              .in_w = (size_t)x->dims[2],
+                              .c = (size_t)x->dims[3],
+                              .out_h = (size_t)y->dims[1],
+                              .out_w = (size_t)y->dims[2]};
     OCT_TRY(make_taps(setup, step, 0, &args->y));
     OCT_TRY(make_taps(setup, step, 1, &args->x));
     step->state = args;

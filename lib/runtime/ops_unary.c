@@ -40,7 +40,8 @@ static oct_status prepare_unary(const oct_setup *setup, oct_step *step)
     OCT_TRY(oct_same_type(setup, step));
     unary_state *s = oct_step_keep(setup, 1, sizeof *s, &status);
     OCT_TRY(status);
-    *s = (unary_state){.kernels = setup->kernels, .elements = (size_t)oct_shape_elements(&out->shape), .u8 = in->dtype == OCT_U8, .f = f};
+    *s = (unary_state){
+        .kernels = setup->kernels, .elements = (size_t)oct_shape_elements(&out->shape), .u8 = in->dtype == OCT_U8, .f = f};
     if (s->u8)
         fill_table(f, in, out, s->table);
     const char *kernel = s->u8 ? "lut_u8" : oct_activation_kernel(f);

@@ -178,7 +178,8 @@ static size_t elem_size(bool u8) { return u8 ? sizeof(int8_t) : sizeof(float); }
 /* Column numbers of one group, to where its panels look for them. Narrow panels may come from another entry than wide ones, with
  * another idea of what it takes from x, so the zero point's share is settled per panel. Columns beyond the last stay zero, as the
  * keeper gave them. */
-static void spread_columns(const oct_linear_desc *desc, const oct_packed *packed, const columns *from, size_t first, const columns *to)
+static void spread_columns(const oct_linear_desc *desc, const oct_packed *packed, const columns *from, size_t first,
+                           const columns *to)
 {
     const size_t panels = oct_panel_count(packed->variants, packed->n);
     for (size_t p = 0; p < panels; p++) {
@@ -206,8 +207,12 @@ static columns group_columns(const columns *all, size_t offset)
 static oct_status make_waiting(const columns *spread, size_t count, oct_keeper *keeper, oct_linear *linear)
 {
     oct_waiting *w = &linear->waiting;
-    *w = (oct_waiting){.count = count, .acc_bias = spread->acc_bias, .sum = spread->sum, .w_scale = spread->mult,
-                       .acc_bias_now = oct_keep(keeper, count, sizeof(int32_t)), .mult_now = oct_keep(keeper, count, sizeof(float))};
+    *w = (oct_waiting){.count = count,
+                       .acc_bias = spread->acc_bias,
+                       .sum = spread->sum,
+                       .w_scale = spread->mult,
+                       .acc_bias_now = oct_keep(keeper, count, sizeof(int32_t)),
+                       .mult_now = oct_keep(keeper, count, sizeof(float))};
     if (!w->acc_bias_now || !w->mult_now)
         return oct_fail_memory(count * sizeof(float));
     linear->e.acc_bias = w->acc_bias_now;
