@@ -1,5 +1,6 @@
-# octet - GNU make.  Targets: all (default), test, demo, asan, tsan, test-isas, test-neon, install, clean; `make help` lists them.
-# Variables:  CC, CFLAGS, BUILD (folder of the results), OPENBLAS=1 (bench only: compare with OpenBLAS).
+# octet - GNU make.  `make help` lists the targets.
+# Variables:  CC, CFLAGS, LDFLAGS, BUILD (folder of the results), PREFIX and DESTDIR (of install), V=1 (shows the commands),
+#             OPENBLAS=1 (bench only: compare with OpenBLAS).
 
 BUILD    ?= build
 PREFIX   ?= /usr/local
@@ -51,7 +52,7 @@ BENCH_OBJ  := $(call obj,$(BENCH_SRC)) $(SHARED_OBJ)
 # The tests also try the bench's own parts, all but its main.
 TEST_OBJ   := $(call obj,$(TEST_SRC)) $(SHARED_OBJ) $(filter-out %/octet_bench.o,$(BENCH_OBJ))
 
-.PHONY: all lib test demo results asan tsan test-isas test-old-x86 test-neon install clean help
+.PHONY: all lib test demo results asan tsan test-isas test-old-x86 test-neon install uninstall clean help
 all: lib $(if $(TOOL_SRC),$(BUILD)/octet) $(if $(BENCH_SRC),$(BUILD)/octet-bench) $(EXAMPLES)
 lib: $(BUILD)/liboctet.a $(BUILD)/liboctet.so
 
@@ -64,7 +65,8 @@ help:
 	@echo "make test-old-x86  the tests on an emulated CPU without AVX"
 	@echo "make test-neon  cross-build for aarch64, run the tests under qemu"
 	@echo "make asan tsan  the tests under the sanitizers"
-	@echo "make install    into PREFIX=$(PREFIX)"
+	@echo "make install    into PREFIX=$(PREFIX); make uninstall takes it away again"
+	@echo "make clean      removes $(BUILD)/"
 
 # ---- compiling ----
 # One short line per step; V=1 shows the commands.
@@ -75,14 +77,16 @@ $(BUILD)/obj/lib/%.o:            FLAGS_OF = $(OPT) -Ilib/common -Ilib/runtime -I
 $(BUILD)/obj/lib/common/%.o:     FLAGS_OF = $(OPT) -Ilib/common
 $(BUILD)/obj/lib/convert/%.o:    FLAGS_OF = $(OPT) -Ilib/common -Ilib/runtime -Ilib/convert
 # The loops of calibration that go over every activation and every weight.
-$(patsubst %,$(BUILD)/obj/lib/convert/%.o,observe weight_scales rounding_gptq): FLAGS_OF = -O3 -Ilib/common -Ilib/runtime -Ilib/convert
+BUSY := $(patsubst %,$(BUILD)/obj/lib/convert/%.o,observe weight_scales rounding_gptq)
+$(BUSY): FLAGS_OF = -O3 -Ilib/common -Ilib/runtime -Ilib/convert
 $(BUILD)/obj/kernels/%.o:        FLAGS_OF = $(KERNEL_FLAGS) -Ikernels
 $(BUILD)/obj/kernels/dispatch.o: FLAGS_OF = $(OPT) -Ikernels $(HAVE)
 $(foreach i,$(ISAS),$(eval $(BUILD)/obj/kernels/$(i)/%.o: FLAGS_OF = $(KERNEL_FLAGS) -Ikernels $(FLAGS_$(i))))
 $(BUILD)/obj/tools/%.o:          FLAGS_OF = $(OPT) -Itools/shared
 $(BUILD)/obj/bench/%.o:          FLAGS_OF = $(OPT) -Ikernels -Itools/shared -Ibench $(if $(OPENBLAS),-DOCT_BENCH_OPENBLAS)
 # What the figures' record says about how they came about.
-$(BUILD)/obj/bench/record.o:     FLAGS_OF = $(OPT) -Itools/shared -Ibench -DBENCH_FLAGS='"$(strip $(OPT) $(CFLAGS); kernels $(KERNEL_FLAGS))"'
+RECORD := $(strip $(OPT) $(CFLAGS); kernels $(KERNEL_FLAGS))
+$(BUILD)/obj/bench/record.o:     FLAGS_OF = $(OPT) -Itools/shared -Ibench -DBENCH_FLAGS='"$(RECORD)"'
 $(BUILD)/obj/bench/peak.o:       FLAGS_OF = $(OPT) -Itools/shared -Ibench $(PEAK_HAVE)
 $(foreach i,$(PEAKS),$(eval $(BUILD)/obj/bench/peak_$(i).o: FLAGS_OF = $(KERNEL_FLAGS) -Ibench $(FLAGS_$(i))))
 $(BUILD)/obj/test/%.o:           FLAGS_OF = $(OPT) -Itest -Ilib/common -Ilib/runtime -Ilib/convert -Ikernels -Itools/shared -Ibench
@@ -112,10 +116,12 @@ $(BUILD)/octet: $(TOOL_OBJ) $(BUILD)/liboctet.a
 $(BUILD)/octet-bench: $(BENCH_OBJ) $(BUILD)/liboctet.a
 	$(call SAY,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(OPENBLAS_LIBS) $(LDLIBS)
-# The tests count the library's allocations and let one of them fail (test/alloc_hook.h), and plant a slow kernel (test/slow_kernel.h).
+# The tests count the library's allocations and let one of them fail (test/alloc_hook.h), and plant a slow kernel
+# (test/slow_kernel.h).
+WRAP := -Wl,--wrap=aligned_alloc -Wl,--wrap=oct_gemm_u8s8_scalar
 $(BUILD)/octet-test: $(TEST_OBJ) $(BUILD)/liboctet.a
 	$(call SAY,LD)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=aligned_alloc -Wl,--wrap=oct_gemm_u8s8_scalar $^ -o $@ $(OPENBLAS_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ -o $@ $(OPENBLAS_LIBS) $(LDLIBS)
 $(BUILD)/examples/%: docs/examples/%.c $(BUILD)/liboctet.a
 	@mkdir -p $(@D)
 	$(call SAY,CC)
@@ -161,16 +167,26 @@ SYSROOT  ?= /usr/aarch64-linux-gnu
 test-neon:
 	$(MAKE) CC=$(CROSS)gcc AR=$(CROSS)ar BUILD=$(BUILD)/aarch64 all $(BUILD)/aarch64/octet-test
 	for cpu in cortex-a53 max; do echo "== qemu-aarch64 -cpu $$cpu"; \
-	    QEMU_CPU=$$cpu TEST_RUNNER="qemu-aarch64 -L $(SYSROOT)" qemu-aarch64 -L $(SYSROOT) $(BUILD)/aarch64/octet-test $(TEST_ARGS) || exit 1; done
+	    QEMU_CPU=$$cpu TEST_RUNNER="qemu-aarch64 -L $(SYSROOT)" \
+	    qemu-aarch64 -L $(SYSROOT) $(BUILD)/aarch64/octet-test $(TEST_ARGS) || exit 1; done
 
 clean:
 	rm -rf $(BUILD)
 
+# ---- installing: headers, both libraries, both commands, and octet.pc for pkg-config ----
+TO      := $(DESTDIR)$(PREFIX)
+VERSION := $(shell sed -n 's/^.define OCT_VERSION "\(.*\)"/\1/p' include/octet.h)
 install: lib $(BUILD)/octet $(BUILD)/octet-bench
-	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/bin
-	install -m 644 include/*.h $(DESTDIR)$(PREFIX)/include
-	install -m 644 $(BUILD)/liboctet.a $(DESTDIR)$(PREFIX)/lib
-	install -m 755 $(BUILD)/liboctet.so $(DESTDIR)$(PREFIX)/lib
-	install -m 755 $(BUILD)/octet $(BUILD)/octet-bench $(DESTDIR)$(PREFIX)/bin
+	install -d "$(TO)/include" "$(TO)/lib/pkgconfig" "$(TO)/bin"
+	install -m 644 include/*.h "$(TO)/include"
+	install -m 644 $(BUILD)/liboctet.a "$(TO)/lib"
+	install -m 755 $(BUILD)/liboctet.so "$(TO)/lib"
+	install -m 755 $(BUILD)/octet $(BUILD)/octet-bench "$(TO)/bin"
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: octet' 'Description: neural networks in FP32 and INT8 on CPUs' \
+	    'Version: $(VERSION)' 'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -loctet' 'Libs.private: -lm -pthread' \
+	    > "$(TO)/lib/pkgconfig/octet.pc"
+uninstall:
+	rm -f $(patsubst include/%,"$(TO)/include/%",$(wildcard include/*.h)) "$(TO)/lib/liboctet.a" "$(TO)/lib/liboctet.so" \
+	    "$(TO)/lib/pkgconfig/octet.pc" "$(TO)/bin/octet" "$(TO)/bin/octet-bench"
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
