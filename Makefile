@@ -26,7 +26,9 @@ FLAGS_neondot    := $(FLAGS_neon) -march=armv8.2-a+dotprod
 ISAS     := $(foreach i,$(ISAS_$(ARCH)),$(if $(wildcard kernels/$(i)/*.c),$(i)))
 HAVE     := $(foreach i,$(ISAS),-DOCT_HAVE_$(shell echo $(i) | tr a-z A-Z))
 # gcc's partial redundancy elimination spills the accumulators of the dot-product loops to the stack.
-KERNEL_FLAGS := -O3 $(if $(IS_GCC),-fno-tree-pre)
+# Kernels are unrolled by hand; -O3 would only add copies of their tails. The plain loops want vectors even where a tail is left over.
+KERNEL_FLAGS := -O2 $(if $(IS_GCC),-fno-tree-pre -fvect-cost-model=dynamic)
+PEAK_FLAGS   := -O3 $(if $(IS_GCC),-fno-tree-pre)
 
 # ---- sources ----
 LIB_SRC    := $(wildcard lib/*/*.c)
@@ -88,7 +90,7 @@ $(BUILD)/obj/bench/%.o:          FLAGS_OF = $(OPT) -Ikernels -Itools/shared -Ibe
 RECORD := $(strip $(OPT) $(CFLAGS); kernels $(KERNEL_FLAGS))
 $(BUILD)/obj/bench/record.o:     FLAGS_OF = $(OPT) -Itools/shared -Ibench -DBENCH_FLAGS='"$(RECORD)"'
 $(BUILD)/obj/bench/peak.o:       FLAGS_OF = $(OPT) -Itools/shared -Ibench $(PEAK_HAVE)
-$(foreach i,$(PEAKS),$(eval $(BUILD)/obj/bench/peak_$(i).o: FLAGS_OF = $(KERNEL_FLAGS) -Ibench $(FLAGS_$(i))))
+$(foreach i,$(PEAKS),$(eval $(BUILD)/obj/bench/peak_$(i).o: FLAGS_OF = $(PEAK_FLAGS) -Ibench $(FLAGS_$(i))))
 $(BUILD)/obj/test/%.o:           FLAGS_OF = $(OPT) -Itest -Ilib/common -Ilib/runtime -Ilib/convert -Ikernels -Itools/shared -Ibench
 
 $(BUILD)/obj/%.o: %.c
