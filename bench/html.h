@@ -14,23 +14,13 @@ void html_report(const run_file *runs, int count, FILE *to);
 
 /* ---- between the files of the report ---- */
 
+/* html_base.c */
+
 /* Escaped for text and for attributes in double quotes. */
 void html_text(const char *text, FILE *to);
 
-/* html_charts.c */
-void html_speedups(const run_file *run, FILE *to); /* bars with intervals: a chart for each ISA and number of threads */
-void html_waterfall(const json_value *explain, FILE *to);
-void html_engines(const run_file *runs, int count, FILE *to); /* times of the same model by several runs or engines */
-
-/* html_roofline.c: every layer of every model as a dot under the roof of its ISA. */
-void html_rooflines(const run_file *run, FILE *to);
-
-/* html_tables.c */
-void html_models(const run_file *run, FILE *to);
-void html_layers(const run_file *run, FILE *to);
-void html_lost_layers(const json_value *explain, FILE *to);
-void html_paper(const run_file *run, FILE *to);
-void html_comparison(const run_file *runs, int count, FILE *to);
+/* The member "threads" of an entry; 1 where there is none. */
+int html_threads(const json_value *entry);
 
 /* A column of a comparison: a run, or one of several engines in a run. */
 #define HTML_MAX_COLUMNS 12
@@ -46,5 +36,20 @@ int html_columns(const run_file *runs, int count, html_column columns[HTML_MAX_C
 const json_value *html_fastest(const html_column *column, const char *model, const char *scheme, int threads);
 /* Is this the first entry of all runs with its model, scheme and threads? The rows of a comparison. */
 bool html_is_new(const run_file *runs, int run, const json_value *entry);
+
+/* html_charts.c */
+void html_speedups(const run_file *run, FILE *to); /* bars with intervals: a chart for each ISA and number of threads */
+void html_waterfall(const json_value *explain, FILE *to);
+void html_engines(const run_file *runs, int count, FILE *to); /* times of the same model by several runs or engines */
+
+/* html_roofline.c: every layer of every model as a dot under the roof of its ISA. */
+void html_rooflines(const run_file *run, FILE *to);
+
+/* html_tables.c */
+void html_models(const run_file *run, FILE *to);
+void html_layers(const run_file *run, FILE *to);
+void html_lost_layers(const json_value *explain, FILE *to);
+void html_paper(const run_file *run, FILE *to);
+void html_comparison(const run_file *runs, int count, FILE *to);
 
 #endif

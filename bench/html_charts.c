@@ -62,14 +62,9 @@ static void put_label(const char *text, double y, FILE *to)
 
 /* ------------------------------------------------------------------------------------------- speed-ups ---- */
 
-static int threads_of(const json_value *entry)
-{
-    return (int)json_number_of(entry, "threads", 1);
-}
-
 static bool same_chart(const json_value *a, const json_value *b)
 {
-    return threads_of(a) == threads_of(b) && !strcmp(json_text_of(a, "isa", ""), json_text_of(b, "isa", ""));
+    return html_threads(a) == html_threads(b) && !strcmp(json_text_of(a, "isa", ""), json_text_of(b, "isa", ""));
 }
 
 /* "f1" for static, "f2" for dynamic, "f3" for what else there may be. */
@@ -104,7 +99,7 @@ static void put_chart(const run_file *run, const json_value *pairs, const json_v
         }
     fputs("<figure><figcaption>", to);
     html_text(json_text_of(first, "isa", "?"), to);
-    fprintf(to, " <span>%d thread%s, ", threads_of(first), threads_of(first) > 1 ? "s" : "");
+    fprintf(to, " <span>%d thread%s, ", html_threads(first), html_threads(first) > 1 ? "s" : "");
     html_text(run_file_engine(run, first), to);
     fputs("</span></figcaption>", to);
     open_svg(rows, to);
@@ -214,12 +209,12 @@ static void put_engine_chart(const run_file *runs, int count, const html_column 
                              FILE *to)
 {
     const char *scheme = json_text_of(first, "scheme", "");
-    const int threads = threads_of(first);
+    const int threads = html_threads(first);
     double y = TOP;
     int groups = 0;
     for (int r = 0; r < count; r++)
         for (const json_value *m = json_first(json_get(runs[r].root, "models")); m; m = m->next)
-            groups += html_is_new(runs, r, m) && !strcmp(json_text_of(m, "scheme", ""), scheme) && threads_of(m) == threads;
+            groups += html_is_new(runs, r, m) && !strcmp(json_text_of(m, "scheme", ""), scheme) && html_threads(m) == threads;
     fprintf(to, "<figure><figcaption>%s <span>%d thread%s, milliseconds; shorter is faster</span></figcaption>", scheme, threads,
             threads > 1 ? "s" : "");
     fprintf(to,
@@ -228,7 +223,7 @@ static void put_engine_chart(const run_file *runs, int count, const html_column 
             WIDTH, TOP + groups * (16 + column_count * BAR + 8), scheme);
     for (int r = 0; r < count; r++)
         for (const json_value *m = json_first(json_get(runs[r].root, "models")); m; m = m->next) {
-            if (!html_is_new(runs, r, m) || strcmp(json_text_of(m, "scheme", ""), scheme) != 0 || threads_of(m) != threads)
+            if (!html_is_new(runs, r, m) || strcmp(json_text_of(m, "scheme", ""), scheme) != 0 || html_threads(m) != threads)
                 continue;
             double slowest = 0;
             for (int c = 0; c < column_count; c++)
@@ -269,7 +264,7 @@ void html_engines(const run_file *runs, int count, FILE *to)
         for (const json_value *m = json_first(json_get(runs[r].root, "models")); m; m = m->next) {
             char key[48];
             int i = 0;
-            snprintf(key, sizeof key, "%.40s %d", json_text_of(m, "scheme", ""), threads_of(m));
+            snprintf(key, sizeof key, "%.40s %d", json_text_of(m, "scheme", ""), html_threads(m));
             while (i < done_count && strcmp(done[i], key) != 0)
                 i++;
             if (i < done_count || done_count == 16)

@@ -3,27 +3,6 @@
 
 #include "html.h"
 
-void html_text(const char *text, FILE *to)
-{
-    for (; *text; text++)
-        switch (*text) {
-        case '&':
-            fputs("&amp;", to);
-            break;
-        case '<':
-            fputs("&lt;", to);
-            break;
-        case '>':
-            fputs("&gt;", to);
-            break;
-        case '"':
-            fputs("&quot;", to);
-            break;
-        default:
-            fputc(*text, to);
-        }
-}
-
 /* ----------------------------------------------------------------------------------------------- style ---- */
 
 static const char *const style[] = {

@@ -3,11 +3,6 @@
 
 #include "html.h"
 
-static int threads_of(const json_value *entry)
-{
-    return (int)json_number_of(entry, "threads", 1);
-}
-
 /* <td>text</td> of a member. */
 static void text_cell(const json_value *entry, const char *key, const char *class, FILE *to)
 {
@@ -64,7 +59,7 @@ void html_models(const run_file *run, FILE *to)
         text_cell(m, "model", NULL, to);
         text_cell(m, "scheme", "l", to);
         text_cell(m, "isa", "l", to);
-        fprintf(to, "<td>%d</td>", threads_of(m));
+        fprintf(to, "<td>%d</td>", html_threads(m));
         time_cell(m, "median_ms", to);
         time_cell(m, "p5_ms", to);
         time_cell(m, "p95_ms", to);
@@ -98,7 +93,7 @@ static void put_layers(const json_value *model, FILE *to)
     html_text(json_text_of(model, "scheme", "?"), to);
     fputs(", ", to);
     html_text(json_text_of(model, "isa", "?"), to);
-    fprintf(to, ", %d thread%s</summary>\n", threads_of(model), threads_of(model) > 1 ? "s" : "");
+    fprintf(to, ", %d thread%s</summary>\n", html_threads(model), html_threads(model) > 1 ? "s" : "");
     put_heads(heads, " class=\"sort\"", to);
     for (const json_value *l = json_first(json_get(model, "layers")); l; l = l->next) {
         if (!strcmp(json_text_of(l, "algo", ""), "none"))
@@ -200,49 +195,6 @@ void html_paper(const run_file *run, FILE *to)
 
 /* ------------------------------------------------------------------------------------------ comparison ---- */
 
-/* Runs in their order, engines of a run in the order in which they appear. */
-int html_columns(const run_file *runs, int count, html_column columns[HTML_MAX_COLUMNS])
-{
-    int found = 0;
-    for (int r = 0; r < count; r++)
-        for (const json_value *m = json_first(json_get(runs[r].root, "models")); m; m = m->next) {
-            const char *engine = run_file_engine(&runs[r], m);
-            int i = 0;
-            while (i < found && (columns[i].run != &runs[r] || strcmp(columns[i].engine, engine) != 0))
-                i++;
-            if (i < found || found == HTML_MAX_COLUMNS)
-                continue;
-            columns[found] = (html_column){.run = &runs[r], .engine = engine};
-            snprintf(columns[found].label, sizeof columns[found].label, "%s%s%s", engine, count > 1 ? ": " : "",
-                     count > 1 ? runs[r].label : "");
-            found++;
-        }
-    return found;
-}
-
-const json_value *html_fastest(const html_column *column, const char *model, const char *scheme, int threads)
-{
-    const json_value *best = NULL;
-    for (const json_value *m = json_first(json_get(column->run->root, "models")); m; m = m->next)
-        if (!strcmp(json_text_of(m, "model", ""), model) && !strcmp(json_text_of(m, "scheme", ""), scheme) &&
-            threads_of(m) == threads && !strcmp(run_file_engine(column->run, m), column->engine) &&
-            json_number_of(m, "median_ms", 0) > 0 &&
-            (!best || json_number_of(m, "median_ms", 0) < json_number_of(best, "median_ms", 0)))
-            best = m;
-    return best;
-}
-
-bool html_is_new(const run_file *runs, int run, const json_value *entry)
-{
-    const char *model = json_text_of(entry, "model", ""), *scheme = json_text_of(entry, "scheme", "");
-    for (int r = 0; r <= run; r++) {
-        const json_value *first = run_file_model(&runs[r], NULL, model, scheme, NULL, threads_of(entry));
-        if (first)
-            return first == entry;
-    }
-    return true;
-}
-
 /* The first column that has the model is what the others are held against. */
 static void put_row(const html_column *columns, int column_count, const json_value *entry, FILE *to)
 {
@@ -250,10 +202,10 @@ static void put_row(const html_column *columns, int column_count, const json_val
     fputs("<tr>", to);
     text_cell(entry, "model", NULL, to);
     text_cell(entry, "scheme", "l", to);
-    fprintf(to, "<td>%d</td>", threads_of(entry));
+    fprintf(to, "<td>%d</td>", html_threads(entry));
     for (int c = 0; c < column_count; c++) {
         const json_value *m =
-            html_fastest(&columns[c], json_text_of(entry, "model", ""), json_text_of(entry, "scheme", ""), threads_of(entry));
+            html_fastest(&columns[c], json_text_of(entry, "model", ""), json_text_of(entry, "scheme", ""), html_threads(entry));
         const double ms = json_number_of(m, "median_ms", 0);
         if (!(ms > 0)) {
             fputs("<td></td>", to);
@@ -284,7 +236,7 @@ static void put_engine_pairs(const run_file *run, FILE *to)
         fputs("<tr>", to);
         text_cell(p, "model", NULL, to);
         text_cell(p, "scheme", "l", to);
-        fprintf(to, "<td>%d</td>", threads_of(p));
+        fprintf(to, "<td>%d</td>", html_threads(p));
         text_cell(p, "engine", "l", to);
         text_cell(p, "peer", "l", to);
         fprintf(to, "<td class=\"%s\">%.2f</td><td>%.2f..%.2f</td></tr>\n",
