@@ -41,6 +41,8 @@ typedef struct bench_lists {
 /* NULL or "" means the library's default ISA, "all" all that this machine has; NULL threads mean 1; NULL schemes mean none, "all"
  * all that can be made. A wrong name ends in a line that lists the right ones. */
 arg_result bench_parse_isas(const arg_spec *spec, const char *text, bench_lists *lists);
+/* Where only one will do. */
+arg_result bench_parse_isa(const arg_spec *spec, const char *text, bench_lists *lists);
 arg_result bench_parse_threads(const arg_spec *spec, const char *text, bench_lists *lists);
 arg_result bench_parse_schemes(const arg_spec *spec, const char *text, bench_lists *lists);
 
@@ -75,6 +77,8 @@ void bench_output_rows(bench_output *o, arg_option rows[BENCH_OUTPUT_ROWS]);
 /* Can the files be written, and are they none of the `count` words, which name the files that are read? Asked before anything is
  * measured. */
 arg_result bench_output_check(const arg_spec *spec, const bench_output *o, char *const *words, int count);
+/* The same for the path that some other option names. */
+arg_result bench_output_possible(const arg_spec *spec, const char *option, const char *path, char *const *words, int count);
 /* May the tables go to the standard output? */
 bool bench_output_text(const bench_output *o);
 

@@ -22,9 +22,8 @@ static const model_variant *find_int8(const model_set *set, int threads)
 }
 
 /* Layers of one thread; the whole with as many as wanted. */
-static bool take_apart(const model_set *set, bench_context *context, const explain_options *o, explanation *e, failure *why)
+bool explain_variant(const model_variant *one, const model_variant *wanted, bench_context *context, explanation *e, failure *why)
 {
-    const model_variant *one = find_int8(set, 1), *wanted = find_int8(set, (int)o->threads);
     if (!one || !wanted || !one->layers || !one->baseline->layers)
         return fail_with(why, "interrupted before the layers were measured");
     explain_input in = {.f32 = one->baseline->layers,
@@ -33,7 +32,7 @@ static bool take_apart(const model_set *set, bench_context *context, const expla
                         .int8_count = one->file->layers,
                         .speedup = wanted->speedup,
                         .serial = one->speedup.median,
-                        .threads = (int)o->threads};
+                        .threads = wanted->threads};
     const peaks *p = bench_peaks(context, 1, why);
     in.ratio = p ? peak_ops(p, one->isa, true) / peak_ops(p, one->isa, false) : 1;
     if (!p || !explain_requantise(one->isa, &in.requantise, why))
@@ -47,9 +46,11 @@ static bool run(model_set *set, const explain_options *o, failure *why)
     bench_record record;
     explanation e = {.factor_count = 0};
     const model_plan plan = {.seconds = o->seconds, .skip_cold = true};
-    if (!bench_open(&context, why) || !model_set_measure(set, &context, &plan, why) || !take_apart(set, &context, o, &e, why))
+    if (!bench_open(&context, why) || !model_set_measure(set, &context, &plan, why))
         return false;
     const model_variant *v = find_int8(set, (int)o->threads);
+    if (!explain_variant(find_int8(set, 1), v, &context, &e, why))
+        return false;
     const explain_heading heading = {v->file->name, v->file->scheme, v->isa, v->threads, &v->speedup};
     if (bench_output_text(&o->output)) {
         bench_print_machine(&context, stdout);
@@ -76,13 +77,14 @@ static int open_and_run(char *const *words, int count, bench_lists *lists, const
     if (count == 2)
         lists->scheme_count = 0;
     if (model_set_open(&set, words, count, lists, &why)) {
-        if (find_int8(&set, (int)o->threads))
+        const bool files = !set.files[0].network && !set.files[set.file_count - 1].network;
+        if (find_int8(&set, (int)o->threads) && (count == 1 || files))
             code = run(&set, o, &why) ? BENCH_OK : BENCH_FAILED;
         else
             fail_with(&why,
-                      "%s: there is no float model and int8 twin (possible: a network of the zoo, a float .oct file, or FLOAT.oct "
+                      "%s%s%s: no float model with its int8 twin (possible: one network of the zoo, one float .oct file, or FLOAT.oct "
                       "INT8.oct)",
-                      words[count - 1]);
+                      words[0], count > 1 ? " " : "", count > 1 ? words[1] : "");
     }
     if (code != BENCH_OK)
         fprintf(stderr, "octet-bench explain: %s\n", why.text);
@@ -90,19 +92,29 @@ static int open_and_run(char *const *words, int count, bench_lists *lists, const
     return code;
 }
 
-/* f32 and the one scheme. */
+/* The one that is compared with f32. */
+static arg_result parse_scheme(const arg_spec *spec, const char *name, bench_lists *lists)
+{
+    char names[160] = "";
+    const twin_scheme *scheme = twin_scheme_find(name);
+    for (size_t i = 0, used = 0; i < twin_scheme_count() && used < sizeof names; i++)
+        if (twin_scheme_at(i)->make)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", twin_scheme_at(i)->name);
+    if (!scheme || !scheme->make)
+        return args_bad(spec, "--scheme %s: one int8 scheme is wanted (possible: %s)", name, names);
+    lists->schemes[0] = twin_scheme_at(0);
+    lists->schemes[1] = scheme;
+    lists->scheme_count = 2;
+    return ARGS_OK;
+}
+
 static arg_result make_lists(const arg_spec *spec, const explain_options *o, bench_lists *lists)
 {
-    arg_result parsed = bench_parse_isas(spec, o->isa, lists);
+    arg_result parsed = bench_parse_isa(spec, o->isa, lists);
     if (parsed == ARGS_OK)
-        parsed = bench_parse_schemes(spec, o->scheme ? o->scheme : "int8-static", lists);
+        parsed = parse_scheme(spec, o->scheme ? o->scheme : "int8-static", lists);
     if (parsed != ARGS_OK)
         return parsed;
-    if (lists->isa_count != 1 || lists->scheme_count != 1 || !lists->schemes[0]->make)
-        return args_bad(spec, lists->isa_count != 1 ? "--isa wants one name" : "--scheme wants one int8 scheme");
-    lists->schemes[1] = lists->schemes[0];
-    lists->schemes[0] = twin_scheme_at(0);
-    lists->scheme_count = 2;
     lists->threads[0] = 1;
     lists->threads[1] = (int)o->threads;
     lists->thread_count = o->threads > 1 ? 2 : 1;

@@ -83,7 +83,7 @@ static int list_or_run(const arg_spec *spec, const kernels_options *o, const ben
     shapes_fill(&shapes);
     const int count = make_rows(&shapes, o, lists, rows);
     if (count == 0) {
-        args_bad(spec, "no layer has \"%s\" in its name (see --list)", o->filter);
+        args_bad(spec, "--filter %s: no such layer (possible: a part of a name of --list, or conv, depthwise, dense, gemm, max_pool, average_pool, add)", o->filter);
         return BENCH_USAGE;
     }
     for (int i = 0; i < count && o->list; i++)
@@ -104,7 +104,7 @@ int bench_kernels(int argc, char **argv)
          .help = "instruction sets, \"avx2,scalar\" or \"all\" (default: the best)"},
         {"--filter", .kind = ARG_TEXT, .to = &o.filter, .value = "TEXT",
          .help =
-             "only layers with TEXT in their name, or of that kind (conv, depthwise,\ndense, gemm, max_pool, average_pool, add)"},
+             "only layers with TEXT in their name, or of that kind (conv, depthwise, dense, gemm, max_pool, average_pool, add)"},
         {"--threads", .kind = ARG_INTEGER, .to = &o.threads, .value = "N", .help = "threads (default 1)", .min = 1,
          .max = OCT_MAX_THREADS},
         {"--seconds", .kind = ARG_REAL, .to = &o.seconds, .value = "S",

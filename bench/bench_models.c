@@ -82,8 +82,8 @@ int bench_models(int argc, char **argv)
          .help = "how long to measure each variant, about (default 2)"},
         {0}};
     const arg_spec spec = {.command = "octet-bench models",
-                           .usage = "NAME|FILE ... [--scheme LIST] [--isa LIST] [--threads LIST] [--layers]\n"
-                                    "                          [--no-winograd] [--seconds S] [--json FILE] [--csv FILE]",
+                           .usage = "NAME|FILE ... [--scheme LIST] [--isa LIST] [--threads LIST] [--layers] "
+                                    "[--no-winograd] [--seconds S] [--json FILE] [--csv FILE]",
                            .about = "Times models against each other, interleaved in this process. Each quantized model\n"
                                     "is compared with the nearest float model given before it.\n\n"
                                     "NAME is a network of `octet-bench zoo`, which is made on the spot in all schemes;\n"

@@ -19,8 +19,8 @@ static bool write_page(const run_file *runs, int count, const char *path, failur
     return output_close(&page, why);
 }
 
-/* The exit code: a file that is no result, or a document without its markers, is a wrong call; a page that cannot be written is
- * not. */
+/* The exit code: a file that is no result, or a document without its markers, is a wrong call; a page that could be
+ * opened, but not be written to its end, is not. */
 static int run(char *const *paths, int count, const report_options *o, failure *why)
 {
     static run_file runs[MAX_RUNS];
@@ -59,8 +59,9 @@ int bench_report(int argc, char **argv)
     arg_result parsed = args_parse(&spec, argc, argv, &words);
     if (parsed == ARGS_OK && !o.output && !o.markdown)
         parsed = args_bad(&spec, "where to? (-o FILE.html or --markdown FILE.md)");
-    if (parsed == ARGS_OK && ((o.output && !output_spares(o.output, (const char *const *)argv, words, &why)) ||
-                              (o.markdown && !output_spares(o.markdown, (const char *const *)argv, words, &why))))
+    if (parsed == ARGS_OK && o.output)
+        parsed = bench_output_possible(&spec, "-o", o.output, argv, words);
+    if (parsed == ARGS_OK && o.markdown && !output_spares(o.markdown, (const char *const *)argv, words, &why))
         parsed = args_bad(&spec, "%s", why.text);
     if (parsed != ARGS_OK)
         return parsed == ARGS_HELP ? BENCH_OK : BENCH_USAGE;

@@ -15,7 +15,7 @@ typedef struct zoo_options {
 static void list(void)
 {
     static const table_column columns[] = {
-        {"network", TABLE_LEFT}, {"input", TABLE_LEFT}, {"M MACs", TABLE_RIGHT}, {"source", TABLE_LEFT}};
+        {"network", TABLE_LEFT}, {"input", TABLE_LEFT}, {"M MACs", TABLE_RIGHT}, {"source", TABLE_SHRINK}};
     table *t = table_create(columns, 4);
     for (size_t i = 0; i < zoo_count(); i++) {
         const zoo_network *n = zoo_at(i);
@@ -70,15 +70,17 @@ int bench_zoo(int argc, char **argv)
     const arg_result parsed = args_parse(&spec, argc, argv, &words);
     if (parsed != ARGS_OK)
         return parsed == ARGS_HELP ? BENCH_OK : BENCH_USAGE;
-    if (words == 0) {
-        if (o.output || o.int8)
-            return args_bad(&spec, "which network? (octet-bench zoo lists them)"), BENCH_USAGE;
+    if (words == 0 && !o.output && !o.int8) {
         list();
         return BENCH_OK;
     }
-    const zoo_network *network = zoo_find(argv[0]);
+    char names[512];
+    const zoo_network *network = words ? zoo_find(argv[0]) : NULL;
     if (!network)
-        return args_bad(&spec, "there is no network \"%s\" (octet-bench zoo lists them)", argv[0]), BENCH_USAGE;
+        return args_bad(&spec, "%s%sno such network (possible: %s)", words ? argv[0] : "", words ? ": " : "",
+                        zoo_names(names, sizeof names)), BENCH_USAGE;
+    if (o.output && bench_output_possible(&spec, "-o", o.output, argv, 0) != ARGS_OK)
+        return BENCH_USAGE;
     if (write_network(network, &o, &why))
         return BENCH_OK;
     fprintf(stderr, "octet-bench zoo: %s\n", why.text);

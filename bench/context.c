@@ -62,6 +62,16 @@ arg_result bench_parse_isas(const arg_spec *spec, const char *text, bench_lists 
     return ARGS_OK;
 }
 
+arg_result bench_parse_isa(const arg_spec *spec, const char *text, bench_lists *lists)
+{
+    char names[160];
+    const arg_result parsed = bench_parse_isas(spec, text, lists);
+    if (parsed != ARGS_OK || lists->isa_count == 1)
+        return parsed;
+    list_isas(names, sizeof names);
+    return args_bad(spec, "--isa %s: one name is wanted (possible: %s)", text, names);
+}
+
 /* More threads than CPUs are allowed; the tables then say that they were not tied. */
 arg_result bench_parse_threads(const arg_spec *spec, const char *text, bench_lists *lists)
 {

@@ -187,33 +187,45 @@ static void print_summary(const model_set *set, const demo_answers *a, const ben
 
 /* --------------------------------------------------------------------------------------------- command ---- */
 
-/* More than two files: a word was the name of a network. files[1].baseline == 0: the second is quantized and takes the same inputs
- * as the first. */
-static bool run(char *const *paths, const bench_lists *lists, const demo_options *o, failure *why)
+static bool run(model_set *set, const demo_options *o, failure *why)
 {
     static bench_context context;
     const model_plan plan = {.seconds = o->seconds};
-    model_set set;
     demo_answers a = {0};
-    bool ok = model_set_open(&set, paths, 2, lists, why);
-    if (ok && (set.file_count != 2 || strcmp(set.files[0].scheme, "f32") || set.files[1].baseline != 0))
-        ok = fail_with(why, "%s and %s are not a float model and its quantized twin", paths[0], paths[1]);
-    ok = ok && evaluate(&set, o, &a, why) && bench_open(&context, why) && model_set_measure(&set, &context, &plan, why);
+    bool ok = evaluate(set, o, &a, why) && bench_open(&context, why) && model_set_measure(set, &context, &plan, why);
     if (ok && bench_output_text(&o->output)) {
-        print_layers(&set.variants[0], &set.variants[1]);
-        print_summary(&set, &a, &context);
-        bench_print_noise(&set.info, stdout);
+        print_layers(&set->variants[0], &set->variants[1]);
+        print_summary(set, &a, &context);
+        bench_print_noise(&set->info, stdout);
     }
     bench_record record;
     if (ok && (ok = bench_record_begin(&record, &context, why))) {
-        model_set_json(&set, &record.j);
+        model_set_json(set, &record.j);
         ok = bench_record_end(&record, &o->output, "models", why);
     }
     free(a.labels);
     free(a.answers[0]);
     free(a.answers[1]);
-    model_set_close(&set);
     return ok;
+}
+
+/* More than two files: a word was the name of a network. files[1].baseline == 0: the second is quantized and takes the same inputs
+ * as the first. */
+static int open_and_run(char *const *paths, const bench_lists *lists, const demo_options *o)
+{
+    model_set set;
+    failure why;
+    int code = BENCH_USAGE;
+    if (model_set_open(&set, paths, 2, lists, &why)) {
+        if (set.file_count == 2 && !strcmp(set.files[0].scheme, "f32") && set.files[1].baseline == 0)
+            code = run(&set, o, &why) ? BENCH_OK : BENCH_FAILED;
+        else
+            fail_with(&why, "%s and %s are not a float model and its quantized twin", paths[0], paths[1]);
+    }
+    if (code != BENCH_OK)
+        fprintf(stderr, "octet-bench demo: %s\n", why.text);
+    model_set_close(&set);
+    return code;
 }
 
 int bench_demo(int argc, char **argv)
@@ -243,18 +255,14 @@ int bench_demo(int argc, char **argv)
     int words;
     arg_result parsed = args_parse(&spec, argc, argv, &words);
     if (parsed == ARGS_OK)
-        parsed = bench_parse_isas(&spec, o.isa, &lists);
-    if (parsed == ARGS_OK && (lists.isa_count != 1 || !(o.seconds > 0 && o.seconds <= 3600)))
-        parsed = args_bad(&spec, lists.isa_count != 1 ? "--isa wants one name" : "--seconds must lie between 0 and 3600");
+        parsed = bench_parse_isa(&spec, o.isa, &lists);
+    if (parsed == ARGS_OK && !(o.seconds > 0 && o.seconds <= 3600))
+        parsed = args_bad(&spec, "--seconds must lie between 0 and 3600");
     if (parsed == ARGS_OK)
         parsed = bench_output_check(&spec, &o.output, argv, words);
     if (parsed != ARGS_OK)
         return parsed == ARGS_HELP ? BENCH_OK : BENCH_USAGE;
     lists.threads[0] = (int)o.threads;
     lists.thread_count = 1;
-    failure why;
-    if (run(argv, &lists, &o, &why))
-        return BENCH_OK;
-    fprintf(stderr, "octet-bench demo: %s\n", why.text);
-    return BENCH_FAILED;
+    return open_and_run(argv, &lists, &o);
 }

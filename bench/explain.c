@@ -97,11 +97,11 @@ static void add_factor(explanation *e, const char *name, double factor, const ch
 /* Both sums are positive: a model has at least one layer that takes time. */
 static void make_factors(const explain_input *in, const ladder *l, explanation *e)
 {
-    add_factor(e, "hardware", l->start / l->hardware, "int8 peak / f32 peak of this run");
+    add_factor(e, "hardware", l->start / l->hardware, "int8 peak / f32 peak, now");
     add_factor(e, "coverage", l->hardware / l->coverage, "work that stays float");
     add_factor(e, "memory", l->coverage / l->memory, "layers bound by bytes");
     add_factor(e, "algorithms", l->memory / l->algorithms, "products saved on one side");
-    add_factor(e, "kernels", l->algorithms / l->kernels, "int8 kernels against float's");
+    add_factor(e, "kernels", l->algorithms / l->kernels, "int8 kernels beside float's");
     add_factor(e, "conversions", l->kernels / l->conversions, "quantise and requantise");
     if (in->threads > 1)
         add_factor(e, "threads", in->speedup.median / in->serial, "scaling, int8 against float");

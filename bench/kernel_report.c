@@ -116,7 +116,7 @@ static void print_foreign(const kernel_row *row, FILE *to)
 {
     for (int k = 0; k < row->count; k++)
         if (row->figures[k].foreign)
-            fprintf(to, "%s by %s (%s kernels): %.1f us, %.1f GOP/s, %.0f %% of peak; octet is %.2f times as fast\n",
+            fprintf(to, "%s by %s (%s kernels):\n  %.1f us, %.1f GOP/s, %.0f %% of peak; octet is %.2f times as fast\n",
                     row->shape->name, row->figures[k].algo, row->figures[k].kernel, 1e6 * row->figures[k].median,
                     1e-9 * row->figures[k].ops_per_second, 100 * row->figures[k].bound.seconds / row->figures[k].median,
                     row->figures[k].median / row->figures[row->best_f32].median);
@@ -146,8 +146,8 @@ void kernel_rows_print(const kernel_row *rows, int count, int threads, FILE *to)
             network_cells(t, rows[i].shape->name, i > first ? rows[i - 1].shape->name : NULL);
             row_cells(t, &rows[i]);
         }
-        fprintf(to, "%s, %d thread%s; %% = of the peak that bounds the layer: arithmetic, or the memory level named\n", isa,
-                threads, threads == 1 ? "" : "s");
+        fprintf(to, "%s, %d thread%s\n%% = of the peak that bounds the layer: arithmetic, or the memory level named\n", isa, threads,
+                threads == 1 ? "" : "s");
         table_print(t, to);
         table_free(t);
         for (int k = first; k < i; k++) {

@@ -122,14 +122,6 @@ void model_group_close(model_set *set, int group)
 
 /* ----------------------------------------------------------------------------------------------- words ---- */
 
-/* "mobilenet_v1, mobilenet_v2, ..." */
-static void list_networks(char *text, size_t size)
-{
-    size_t used = 0;
-    for (size_t i = 0; i < zoo_count() && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", zoo_at(i)->name);
-}
-
 /* One file for each scheme; without a list all that can be made. The group is the network's alone. */
 static void add_network(model_set *set, const zoo_network *network, const bench_lists *lists, int group)
 {
@@ -172,9 +164,8 @@ static bool add_word(model_set *set, const char *word, int index, const bench_li
         add_network(set, network, lists, index + 1);
         return true;
     }
-    list_networks(names, sizeof names);
     if (access(word, F_OK) != 0)
-        return fail_with(why, "%s: there is no such file, and no such network (%s)", word, names);
+        return fail_with(why, "%s: there is no such file, and no such network (possible: %s)", word, zoo_names(names, sizeof names));
     return add_file(set, word, lists, lists->scheme_count ? index + 1 : 0, why);
 }
 

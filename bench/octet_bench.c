@@ -14,15 +14,15 @@ typedef struct subcommand {
 } subcommand;
 
 static const subcommand subcommands[] = {
-    {"explain", bench_explain, "one model's speed-up taken apart: how much comes from what, and what costs most"},
-    {"paper", bench_paper, "the experiment of the paper on this machine, beside the published figures"},
-    {"models", bench_models, "time models against each other: is int8 faster, and by how much?"},
-    {"kernels", bench_kernels, "time the kernels on the layer shapes of known networks"},
-    {"peak", bench_peak, "what this machine can do at best: operations and bytes per second"},
-    {"zoo", bench_zoo, "well-known networks with random weights, to be measured or written as .oct files"},
-    {"report", bench_report, "figures of one or more runs as a web page, or as tables of a document"},
+    {"explain", bench_explain, "one model's speed-up taken apart: what gives it, what costs it"},
+    {"paper", bench_paper, "the paper's experiment here, beside its published figures"},
+    {"models", bench_models, "models against each other: is int8 faster, and by how much?"},
+    {"kernels", bench_kernels, "the kernels on the layer shapes of known networks"},
+    {"peak", bench_peak, "what this machine can do at best, in operations and bytes"},
+    {"zoo", bench_zoo, "well-known networks with random weights, as .oct files"},
+    {"report", bench_report, "runs as a web page, or as tables of a document"},
     {"compare", bench_compare, "two runs: what has become faster or slower beyond chance?"},
-    {"demo", bench_demo, "one table for a float model and its quantized twin, with labelled data"},
+    {"demo", bench_demo, "a float model and its quantized twin, on labelled data"},
 };
 #define SUBCOMMANDS (sizeof subcommands / sizeof subcommands[0])
 
@@ -49,7 +49,7 @@ static int list(void)
     for (size_t i = 0; i < SUBCOMMANDS; i++)
         printf("  %-9s %s\n", subcommands[i].name, subcommands[i].what);
     printf("  %-9s this list, or the help of one subcommand\n"
-           "\n`octet-bench help SUBCOMMAND` has the options. Exit status: 0, 1 the work failed, 2 wrong usage.\n", "help");
+           "\n`octet-bench help SUBCOMMAND` has the options.\nExit status: 0, 1 the work failed, 2 wrong usage.\n", "help");
     return BENCH_OK;
 }
 

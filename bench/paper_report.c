@@ -143,11 +143,13 @@ static void print_summary(const paper_row *rows, int row_count, FILE *to)
         fprintf(to, "No machine of the paper has a stand-in among what was measured.\n");
         return;
     }
-    fprintf(to,
-            "%s%d of the paper's %d cells can be held against this run, by the scheme %s. int8 lost %d of\nthem there; %d of those "
-            "win here.%s\n",
-            table_color(to, TABLE_STRONG), count, PAPER_MODELS * PAPER_ENGINES * PAPER_MACHINES - 1, cells[0].scheme, lost, won,
-            table_color(to, TABLE_PLAIN));
+    char line[256];
+    snprintf(line, sizeof line,
+             "%d of the paper's %d cells can be held against this run, by the scheme %s. int8 lost %d of them there; %d of those win here.",
+             count, PAPER_MODELS * PAPER_ENGINES * PAPER_MACHINES - 1, cells[0].scheme, lost, won);
+    fputs(table_color(to, TABLE_STRONG), to);
+    table_wrap(line, 0, 80, to);
+    fputs(table_color(to, TABLE_PLAIN), to);
     if (won)
         fprintf(to, "\nlost there, wins here (there -> here):\n");
     print_verdicts(cells, count, true, to);
@@ -178,7 +180,9 @@ static void print_absent(const paper_row *rows, int row_count, FILE *to)
 
 void paper_print(const paper_row *rows, int row_count, FILE *to)
 {
-    fprintf(to, "speed-up of int8 over f32; right of it what the paper has, TFLite / ONNX Runtime\n%s\n\n", paper_source);
+    fprintf(to, "speed-up of int8 over f32; right of it what the paper has, TFLite / ONNX Runtime\n");
+    table_wrap(paper_source, 0, 80, to);
+    fputc('\n', to);
     for (int i = 0; i < row_count; i++) {
         int k = 0;
         while (k < i && (strcmp(rows[k].isa, rows[i].isa) != 0 || rows[k].threads != rows[i].threads))

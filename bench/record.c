@@ -169,22 +169,24 @@ static bool is_writable(const char *path)
     return true;
 }
 
-arg_result bench_output_check(const arg_spec *spec, const bench_output *o, char *const *words, int count)
+arg_result bench_output_possible(const arg_spec *spec, const char *option, const char *path, char *const *words, int count)
 {
     failure why;
+    if (!is_writable(path))
+        return args_bad(spec, "%s %s: cannot be written: %s (possible: a file in a folder of yours, or -)", option, path, strerror(errno));
+    return output_spares(path, (const char *const *)words, count, &why) ? ARGS_OK : args_bad(spec, "%s", why.text);
+}
+
+arg_result bench_output_check(const arg_spec *spec, const bench_output *o, char *const *words, int count)
+{
+    arg_result result = ARGS_OK;
     if (o->json_path && o->csv_path && is_stdout(o->json_path) && is_stdout(o->csv_path))
         return args_bad(spec, "--json - and --csv - cannot both have the standard output");
-    if (o->json_path && !is_writable(o->json_path))
-        return args_bad(spec, "--json %s: cannot be written: %s (possible: a file in a folder of yours, or -)", o->json_path,
-                        strerror(errno));
-    if (o->csv_path && !is_writable(o->csv_path))
-        return args_bad(spec, "--csv %s: cannot be written: %s (possible: a file in a folder of yours, or -)", o->csv_path,
-                        strerror(errno));
-    const char *const *inputs = (const char *const *)words;
-    if ((o->json_path && !output_spares(o->json_path, inputs, count, &why)) ||
-        (o->csv_path && !output_spares(o->csv_path, inputs, count, &why)))
-        return args_bad(spec, "%s", why.text);
-    return ARGS_OK;
+    if (o->json_path)
+        result = bench_output_possible(spec, "--json", o->json_path, words, count);
+    if (result == ARGS_OK && o->csv_path)
+        result = bench_output_possible(spec, "--csv", o->csv_path, words, count);
+    return result;
 }
 
 bool bench_output_text(const bench_output *o)

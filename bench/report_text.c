@@ -57,7 +57,11 @@ void bench_print_noise(const measure_info *info, FILE *to)
     if (info->repeated)
         fprintf(to, "; %d measured again", info->repeated);
     fprintf(to, "\n");
-    if (info->trouble[0])
-        fprintf(to, "%sNOT QUIET: %s. Measure again on an idle machine.%s\n", table_color(to, TABLE_WARN), info->trouble,
-                table_color(to, TABLE_PLAIN));
+    if (info->trouble[0]) {
+        char line[sizeof info->trouble + 64];
+        snprintf(line, sizeof line, "NOT QUIET: %s. Measure again on an idle machine.", info->trouble);
+        fprintf(to, "%s", table_color(to, TABLE_WARN));
+        table_wrap(line, 0, 78, to);
+        fprintf(to, "%s", table_color(to, TABLE_PLAIN));
+    }
 }

@@ -258,6 +258,53 @@ static void wrong_arguments_exit_with_2(void)
         check_usage_error(wrong[i]);
 }
 
+/* What the call got wrong stands in the line, and so does something that would be right. */
+static void wrong_names_list_what_is_possible(void)
+{
+    static const struct {
+        const char *arguments, *names, *possible;
+    } wrong[] = {{"models nosuch", "nosuch", "resnet50"},
+                 {"models kws --scheme int4", "int4", "int8-dynamic"},
+                 {"models kws --isa z80", "z80", "scalar"},
+                 {"models kws --threads 0", "--threads 0", "1.."},
+                 {"models kws --json /no/such/folder/x", "/no/such/folder/x", "a file in a folder of yours"},
+                 {"explain nosuch", "nosuch", "resnet50"},
+                 {"explain kws ic", "kws ic", "FLOAT.oct INT8.oct"},
+                 {"explain kws --scheme f32", "f32", "int8-static"},
+                 {"explain kws --isa all", "all", "scalar"},
+                 {"explain kws --threads 100000", "100000", "1.."},
+                 {"explain kws --csv /no/such/folder/x", "/no/such/folder/x", "a file in a folder of yours"},
+                 {"paper --model alexnet", "alexnet", "vgg16"},
+                 {"paper --isa z80", "z80", "scalar"},
+                 {"paper --threads no", "no", "1.."},
+                 {"paper --json /no/such/folder/x", "/no/such/folder/x", "a file in a folder of yours"},
+                 {"kernels --isa z80", "z80", "scalar"},
+                 {"kernels --filter nosuch", "nosuch", "depthwise"},
+                 {"peak --threads 100000", "100000", "1.."},
+                 {"zoo nosuch", "nosuch", "resnet50"},
+                 {"zoo kws -o /no/such/folder/x.oct", "/no/such/folder/x.oct", "a file in a folder of yours"},
+                 {"demo nosuch.oct b.oct --test t --labels l", "nosuch.oct", "resnet50"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0] && !test_failed(); i++) {
+        check_usage_error(wrong[i].arguments);
+        if (test_failed())
+            return;
+        const shell_result *r = shell_run("$bench %s", wrong[i].arguments);
+        CHECK_MSG(strstr(r->err, wrong[i].names) && strstr(r->err, wrong[i].possible), "\"%s\": %s", wrong[i].arguments, r->err);
+    }
+}
+
+/* Every help fits a terminal of 80 columns. */
+static void helps_fit_80_columns(void)
+{
+    static const char *const names[] = {"", "explain", "paper", "models", "kernels", "peak", "zoo", "report", "compare", "demo"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const shell_result *r = shell_run("$bench help %s", names[i]);
+        CHECK(r->status == 0);
+        for (const char *line = r->out; *line; line += strcspn(line, "\n") + 1)
+            CHECK_MSG(strcspn(line, "\n") <= 80, "%s: %.*s", names[i], (int)strcspn(line, "\n"), line);
+    }
+}
+
 static void help_and_missing_files(void)
 {
     const shell_result *r = shell_run("$bench help");
@@ -358,6 +405,8 @@ static const test_case cases[] = {
     {"shapes_are_those_of_the_networks", shapes_are_those_of_the_networks},
     {"every_shape_has_a_kernel", every_shape_has_a_kernel},
     {"wrong_arguments_exit_with_2", wrong_arguments_exit_with_2},
+    {"wrong_names_list_what_is_possible", wrong_names_list_what_is_possible},
+    {"helps_fit_80_columns", helps_fit_80_columns},
     {"help_and_missing_files", help_and_missing_files},
     {"a_pair_has_a_speedup", a_pair_has_a_speedup},
     {"models_write_the_schema", models_write_the_schema},

@@ -134,17 +134,11 @@ static bool explain_ic(bench_context *context, explanation *e, model_set *set)
     failure why;
     lists.schemes[0] = twin_scheme_find("f32");
     lists.schemes[1] = twin_scheme_find("int8-static");
-    explain_input in = {.ratio = 1, .threads = 1};
-    if (!model_set_open(set, words, 1, &lists, &why) || !model_set_measure(set, context, &plan, &why) ||
-        !explain_requantise("scalar", &in.requantise, &why)) {
+    const bool ok = model_set_open(set, words, 1, &lists, &why) && model_set_measure(set, context, &plan, &why) &&
+                    explain_variant(&set->variants[1], &set->variants[1], context, e, &why);
+    if (!ok)
         test_fail(__FILE__, __LINE__, "%s", why.text);
-        return false;
-    }
-    const model_variant *f32 = &set->variants[0], *int8 = &set->variants[1];
-    in.f32 = f32->layers, in.f32_count = f32->file->layers;
-    in.int8 = int8->layers, in.int8_count = int8->file->layers;
-    in.speedup = int8->speedup, in.serial = int8->speedup.median;
-    return explain(&in, e);
+    return ok;
 }
 
 /* The int8 product takes several times as long: the factor of the kernels must tell, and hardly any other. */
@@ -179,6 +173,53 @@ static void a_slow_kernel_shows_in_its_factor(void)
     explain_free(&slow);
 }
 
+/* The int8 variant of that network, scheme and ISA. */
+static const model_variant *find_variant(const model_set *set, const model_variant *like, int threads)
+{
+    for (int i = 0; i < set->variant_count; i++)
+        if (set->variants[i].file == like->file && !strcmp(set->variants[i].isa, like->isa) && set->variants[i].threads == threads)
+            return &set->variants[i];
+    return NULL;
+}
+
+/* Real runs: the four small networks, both schemes, every ISA, one thread and two. test/explain_zoo.py has the large ones. */
+static void every_scheme_and_isa_multiplies(void)
+{
+    static bench_context context;
+    char names[4][8] = {"kws", "ic", "vww", "ad"};
+    char *const words[] = {names[0], names[1], names[2], names[3]};
+    const arg_spec spec = {.command = "test"};
+    const model_plan plan = {.seconds = 0.01, .skip_cold = true};
+    bench_lists lists = {.threads = {1, 2}, .thread_count = 2};
+    model_set set;
+    failure why;
+    if (shell_is_emulated() || test_is_sanitized()) {
+        test_skip("emulated or built with a sanitizer: too slow");
+        return;
+    }
+    CHECK(bench_parse_isas(&spec, "all", &lists) == ARGS_OK && bench_parse_schemes(&spec, "all", &lists) == ARGS_OK);
+    CHECK_MSG(bench_open(&context, &why) && model_set_open(&set, words, 4, &lists, &why) &&
+                  model_set_measure(&set, &context, &plan, &why),
+              "%s", why.text);
+    int explained = 0;
+    for (int i = 0; i < set.variant_count; i++) {
+        const model_variant *v = &set.variants[i];
+        if (!v->baseline)
+            continue;
+        explanation e;
+        CHECK_MSG(explain_variant(find_variant(&set, v, 1), v, &context, &e, &why), "%s", why.text);
+        const double product = product_of(&e);
+        for (int k = 0; k < e.factor_count; k++)
+            CHECK_MSG(e.factors[k].factor > 0 && isfinite(e.factors[k].factor), "%s is %g", e.factors[k].name, e.factors[k].factor);
+        CHECK_MSG(fabs(product / v->speedup.median - 1) < 0.01, "%s %s %s, %d threads: %g measured, %g multiplied", v->file->name,
+                  v->file->scheme, v->isa, v->threads, v->speedup.median, product);
+        explain_free(&e);
+        explained++;
+    }
+    CHECK_MSG(explained == 4 * 2 * 2 * lists.isa_count, "%d explanations", explained);
+    model_set_close(&set);
+}
+
 /* The command: every scheme, factors in the JSON. */
 static void the_command_multiplies(void)
 {
@@ -203,6 +244,7 @@ static const test_case cases[] = {
     {"saved_products_are_a_factor_of_their_own", saved_products_are_a_factor_of_their_own},
     {"threads_are_a_factor", threads_are_a_factor},
     {"a_slow_kernel_shows_in_its_factor", a_slow_kernel_shows_in_its_factor},
+    {"every_scheme_and_isa_multiplies", every_scheme_and_isa_multiplies},
     {"the_command_multiplies", the_command_multiplies},
 };
 static void __attribute__((constructor)) add_suite(void)

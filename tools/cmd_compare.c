@@ -229,10 +229,10 @@ static bool compare_files(const compare_options *o, const char *const *names, fa
 static const char about[] =
     "Runs a float model and its quantized form on the same samples and compares them layer by\n"
     "layer, worst first. FLOAT.oct must be the file that was quantized.\n\n"
-    "  alone        signal to noise in dB of the layer given the float model's tensors: its own\n"
-    "               fault\n"
+    "  alone        signal to noise in dB of the layer given the float model's\n"
+    "               tensors: its own fault\n"
     "  accumulated  the same with the errors of all layers before it\n"
-    "  saturated    share of the bytes whose float number lies outside what they can say\n"
+    "  saturated    share of the bytes whose float number lies outside what they say\n"
     "  range used   of the 256 steps of its output\n"
     "  worst channel  of the last dimension, accumulated\n\n"
     "--json has null for what is infinite (nothing differs) or does not apply.\n";

@@ -21,7 +21,7 @@ static void list_commands(void)
            "  octet import   model.onnx -o model.oct\n"
            "  octet quantize model.oct --calib calib.f32 -o model.int8.oct\n"
            "  octet eval     model.int8.oct --data test.f32 --labels test_labels.u8\n"
-           "\n`octet help COMMAND` has the options. Exit status: 0, 1 the work failed, 2 wrong usage.\n");
+           "\n`octet help COMMAND` has the options.\nExit status: 0, 1 the work failed, 2 wrong usage.\n");
 }
 
 int cmd_help(int argc, char **argv)

@@ -2,6 +2,7 @@
 #include "zoo.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Multiply-accumulates: as torchvision's documentation has them; of MobileNetV1 as its paper has them; of EfficientNet-Lite0 what
@@ -58,6 +59,14 @@ const zoo_network *zoo_find(const char *name)
         if (same_name(networks[i].name, name))
             return &networks[i];
     return NULL;
+}
+
+char *zoo_names(char *text, size_t size)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < zoo_count() && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", networks[i].name);
+    return text;
 }
 
 /* --------------------------------------------------------------------------------------------- building ---- */

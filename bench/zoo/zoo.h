@@ -22,6 +22,8 @@ size_t zoo_count(void);
 const zoo_network *zoo_at(size_t index);
 /* Case and punctuation do not matter: "MobileNetV2" is "mobilenet_v2". NULL for an unknown name. */
 const zoo_network *zoo_find(const char *name);
+/* "mobilenet_v1, mobilenet_v2, ...": what is possible, for messages. */
+char *zoo_names(char *text, size_t size);
 
 #define ZOO_SEED 1
 

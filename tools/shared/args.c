@@ -43,6 +43,55 @@ arg_result args_bad(const arg_spec *spec, const char *format, ...)
 
 /* Where the explanations begin. */
 #define HELP_COLUMN 26
+#define HELP_WIDTH 80
+
+/* How far a line may not be broken: to the next blank, newline or end that is not within brackets. */
+static int unbroken(const char *text)
+{
+    int length = 0;
+    for (int open = 0; text[length] && (open > 0 || !strchr(" \n", text[length])); length++)
+        open += (text[length] == '[') - (text[length] == ']');
+    return length;
+}
+
+/* Does a paragraph end here? Before an empty line, and before one that is indented. */
+static bool ends_paragraph(const char *text) { return *text == '\0' || (*text == '\n' && strchr(" \n", text[1])); }
+
+/* A paragraph from `column` on in lines of at most HELP_WIDTH columns, the second and later ones behind `indent` blanks. Single newlines
+ * are blanks. Returns what follows its last newline. */
+static const char *print_wrapped(const char *text, int column, int indent, FILE *to)
+{
+    for (bool first = true; !ends_paragraph(text); first = false) {
+        const int length = unbroken(text);
+        if (!first && column + 1 + length > HELP_WIDTH) {
+            fprintf(to, "\n%*s", indent, "");
+            column = indent;
+        } else if (!first) {
+            fputc(' ', to);
+            column++;
+        }
+        fprintf(to, "%.*s", length, text);
+        column += length;
+        text += length;
+        if (!ends_paragraph(text))
+            text += strspn(text, " \n");
+    }
+    fputc('\n', to);
+    return text + (*text == '\n');
+}
+
+/* Paragraphs are wrapped; empty lines, and those that begin with a blank, stay as they are. */
+static void print_about(const char *text, FILE *to)
+{
+    while (*text)
+        if (*text == ' ' || *text == '\n') {
+            const size_t length = strcspn(text, "\n");
+            fprintf(to, "%.*s\n", (int)length, text);
+            text += length + (text[length] == '\n');
+        } else {
+            text = print_wrapped(text, 0, 0, to);
+        }
+}
 
 /* "  -o, --output FILE       what it does", or on two lines where the left part is too long. */
 static void print_option(const arg_option *option, FILE *to)
@@ -50,24 +99,22 @@ static void print_option(const arg_option *option, FILE *to)
     char left[128];
     snprintf(left, sizeof left, "  %s%s%s%s%s", option->alias ? option->alias : "", option->alias ? ", " : "", option->name,
              option->value ? " " : "", option->value ? option->value : "");
-    fputs(left, to);
-    int column = (int)strlen(left);
+    int column = fprintf(to, "%s", left);
     if (column > HELP_COLUMN - 2) {
         fputc('\n', to);
         column = 0;
     }
-    for (const char *line = option->help; line;) {
-        const char *end = strchr(line, '\n');
-        const int length = end ? (int)(end - line) : (int)strlen(line);
-        fprintf(to, "%*s%.*s\n", HELP_COLUMN - column, "", length, line);
-        column = 0;
-        line = end ? end + 1 : NULL;
-    }
+    fprintf(to, "%*s", HELP_COLUMN - column, "");
+    print_wrapped(option->help, HELP_COLUMN, HELP_COLUMN, to);
 }
 
 void args_help(const arg_spec *spec, FILE *to)
 {
-    fprintf(to, "usage: %s %s\n\n%s\noptions:\n", spec->command, spec->usage, spec->about);
+    const int indent = fprintf(to, "usage: %s ", spec->command);
+    print_wrapped(spec->usage, indent, indent, to);
+    fputc('\n', to);
+    print_about(spec->about, to);
+    fputs("\noptions:\n", to);
     for (int g = 0; g < ARG_MAX_GROUPS && spec->groups[g]; g++)
         for (const arg_option *option = spec->groups[g]; option->name; option++)
             print_option(option, to);

@@ -48,7 +48,7 @@ typedef struct arg_option {
     bool required;
     void *to;
     const char *value;    /* how the help names its value: "FILE" */
-    const char *help;     /* what it does; a newline starts another line of the help */
+    const char *help;     /* what it does; the help breaks it into lines */
     int64_t min, max;     /* ARG_INTEGER, ARG_REAL */
     const char *choices;  /* ARG_TEXT: words with blanks between them, "nearest gptq auto"; NULL: any text */
 } arg_option;
@@ -60,7 +60,7 @@ typedef struct arg_option {
 typedef struct arg_spec {
     const char *command;                          /* "octet run" */
     const char *usage;                            /* what follows it: "MODEL.oct --input DATA --output OUT.npy" */
-    const char *about;                            /* for the help: paragraphs of at most 80 columns, ending in a newline */
+    const char *about;                            /* for the help, ending in a newline; it wraps all but lines that begin with a blank */
     const char *word;                             /* what a word that is no option stands for: "MODEL.oct" */
     int min_words, max_words;                     /* how many of them; max_words -1: any number */
     const arg_option *groups[ARG_MAX_GROUPS];     /* each ends with a row of zeros */
