@@ -398,6 +398,7 @@ static bool make_pool(kernel_case *c)
     p->args = (oct_pool_args){.kernels = c->kernels,
                               .average = c->shape->kind == SHAPE_AVERAGE_POOL,
                               .u8 = c->int8,
+                              .out_ld = s->in_c,
                               .scale_ratio = 1,
                               .in_zero = ZERO,
                               .out_zero = ZERO,

@@ -193,6 +193,7 @@ typedef struct oct_session_info {
     size_t arena_bytes;    /* all activations and scratch, one block */
     size_t arena_bound;    /* the largest sum of tensors alive at once: no arena can be smaller */
     size_t packed_bytes;   /* weights and tables prepared for the ISA */
+    size_t in_place;       /* inputs of concatenations that are written in place, not copied */
 } oct_session_info;
 
 /* Errors: ARGUMENT. */

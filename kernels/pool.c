@@ -123,10 +123,10 @@ static void run_pixels(const row *r, size_t begin, size_t end)
         rows = rows.count ? rows : nearest(&r->y);
         columns = columns.count ? columns : nearest(&x);
     }
-    oct_pool_job job = {.pixels = end - begin, .c = w->c, .a = r->taps, .out_ld = w->c, .mult = r->mult + begin,
+    oct_pool_job job = {.pixels = end - begin, .c = w->c, .a = r->taps, .out_ld = args->out_ld, .mult = r->mult + begin,
                         .in_zero = args->in_zero, .out_zero = args->out_zero, .lo = args->lo, .hi = args->hi, .qlo = args->qlo,
                         .qhi = args->qhi};
-    job.out = r->out + begin * w->c * (args->u8 ? 1 : sizeof(float));
+    job.out = r->out + begin * args->out_ld * (args->u8 ? 1 : sizeof(float));
     job.taps = window_taps(args, r->image, rows, columns, r->taps);
     if (job.taps == 0) {
         /* An average over nothing: one tap of zeros. */
@@ -160,7 +160,7 @@ void oct_pool_run_rows(const oct_pool_args *args, size_t row_begin, size_t row_e
     for (size_t oy = row_begin; oy < row_end; oy++) {
         const span y = span_y(w, oy % w->out_h);
         row r = {args, (const char *)args->in + oy / w->out_h * w->in_h * w->in_w * w->c * elem,
-                 (char *)args->out + oy * w->out_w * w->c * elem, y, reach_of(&y), scratch, NULL};
+                 (char *)args->out + oy * w->out_w * args->out_ld * elem, y, reach_of(&y), scratch, NULL};
         r.mult = (float *)(void *)(r.taps + w->kernel_h * w->kernel_w);
         for (size_t ox = 0; args->average && ox < w->out_w; ox++) {
             const span x = span_x(w, ox);

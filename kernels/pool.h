@@ -17,6 +17,7 @@ typedef struct oct_pool_args {
     oct_pool_window window;
     const void *in;
     void *out;
+    size_t out_ld;              /* elements between output pixels */
     float scale_ratio;          /* average u8: s_in / s_out; f32: 1 */
     int32_t in_zero, out_zero;  /* average u8 */
     float lo, hi;

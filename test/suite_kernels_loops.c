@@ -585,7 +585,7 @@ static void compare_pool(const oct_pool_args *args, const canary_area *area)
     const oct_pool_window *w = &args->window;
     for (size_t i = 0; i < w->batch * w->out_h * w->out_w * w->c; i++) {
         const oracle_value expected = oracle_pool(args, i / w->c, i % w->c);
-        const double out = elem_at(args->u8 ? OCT_ELEM_U8 : OCT_ELEM_F32, area->out, i);
+        const double out = elem_at(args->u8 ? OCT_ELEM_U8 : OCT_ELEM_F32, area->out, i / w->c * args->out_ld + i % w->c);
         CHECK_MSG(oracle_accepts(expected, out),
                   "%s %s pool %s: %zux%zu stride %zu %zu dilation %zu %zu pads %zu %zu %zu %zu in %zux%zu out %zux%zu: element %zu "
                   "is %.9g, expected %.9g",
@@ -610,13 +610,14 @@ static void one_pool(const oct_kernels *kernels, bool average, bool u8)
                           .in_zero = u8 ? (int32_t)test_below(256) : 0,
                           .out_zero = u8 ? (int32_t)test_below(256) : 0};
     const oct_pool_window *w = &args.window;
-    const size_t rows = w->batch * w->out_h, cut = test_below((uint32_t)rows + 1), row_bytes = w->out_w * w->c * (u8 ? 1 : 4);
+    const size_t rows = w->batch * w->out_h, cut = test_below((uint32_t)rows + 1), size = u8 ? 1 : 4;
     place_pool(&args);
-    const canary_area area = canary_place(rows, row_bytes, row_bytes, (guard_side)test_below(2));
+    args.out_ld = w->c + (test_below(2) ? test_below(20) : 0);
+    const canary_area area = canary_place(rows * w->out_w, w->c * size, args.out_ld * size, (guard_side)test_below(2));
     void *scratch = guarded(SLOT_SCRATCH, oct_pool_scratch_bytes(w), sizeof(void *), GUARD_BEHIND);
     args.out = area.out;
     oct_pool_run_rows(&args, cut, rows, scratch);
-    CHECK(canary_untouched(&area, 0, cut));
+    CHECK(canary_untouched(&area, 0, cut * w->out_w));
     oct_pool_run_rows(&args, 0, cut, scratch);
     CHECK(canary_intact(&area));
     compare_pool(&args, &area);
@@ -638,7 +639,7 @@ static void window_beside_image(void)
     float out[2] = {9, 9};
     double scratch[16];
     oct_pool_args args = {.kernels = oct_kernels_get("scalar", ~0u), .in = in, .out = out, .padding = zeros, .scale_ratio = 1.0f,
-                          .lo = -INFINITY, .hi = INFINITY,
+                          .lo = -INFINITY, .hi = INFINITY, .out_ld = 2,
                           .window = {.batch = 1, .in_h = 1, .in_w = 1, .c = 2, .out_h = 1, .out_w = 1, .kernel_h = 2, .kernel_w = 2,
                                      .stride_h = 1, .stride_w = 1, .dilation_h = 2, .dilation_w = 2, .pad_top = 1, .pad_left = 1,
                                      .pad_bottom = 1, .pad_right = 1}};

@@ -10,13 +10,11 @@
 #include "octet_convert.h"
 #include "random_graph.h"
 
-#define LINE 64  /* the plan's granularity */
-
-/* line -> the value whose bytes it holds; -1: nothing, -2 - n: scratch of step n */
+/* byte -> the value that it holds a byte of; -1: nothing, -2 - n: scratch of step n */
 typedef struct arena {
     const oct_graph *graph;
     const oct_plan *plan;
-    int *lines;
+    int *bytes;
 } arena;
 
 /* The value whose bytes these really are: views are followed by the graph, not by the plan. */
@@ -29,21 +27,40 @@ static int original(const oct_graph *graph, int value)
 
 static bool in_arena(const oct_graph *graph, int value) { return !graph->values[original(graph, value)].data; }
 
-static size_t line_count(const oct_graph *graph, int value) { return (oct_value_bytes(&graph->values[value]) + LINE - 1) / LINE; }
+/* Where byte i of a value lies: rows may be further apart than they are long. */
+static size_t byte_place(const arena *a, int value, size_t i)
+{
+    const oct_place *place = &a->plan->values[value];
+    const oct_value *v = &a->graph->values[value];
+    if (!place->row)
+        return place->offset + i;
+    const size_t row = (size_t)v->shape.dims[v->shape.rank - 1] * oct_dtype_size(v->dtype);
+    return place->offset + i / row * place->row + i % row;
+}
 
 static void write_value(arena *a, int value)
 {
-    const size_t first = a->plan->values[value].offset / LINE;
-    for (size_t i = 0; i < line_count(a->graph, value); i++)
-        a->lines[first + i] = value;
+    for (size_t i = 0; i < oct_value_bytes(&a->graph->values[value]); i++)
+        a->bytes[byte_place(a, value, i)] = value;
+}
+
+/* Whether `whole` is a concatenation that `value` is a part of, or a part of a part, and lies where it belongs. */
+static bool holds(const arena *a, int whole, int value)
+{
+    const oct_graph *graph = a->graph;
+    const int n = whole >= 0 ? graph->values[whole].producer : -1;
+    if (whole == original(graph, value))
+        return true;
+    for (int i = 0; n >= 0 && graph->nodes[n].op == OCT_OP_CONCAT && i < graph->nodes[n].in_count; i++)
+        if (a->plan->values[graph->nodes[n].in[i]].part && holds(a, original(graph, graph->nodes[n].in[i]), value))
+            return true;
+    return false;
 }
 
 static bool intact(const arena *a, int value)
 {
-    const int owner = original(a->graph, value);
-    const size_t first = a->plan->values[value].offset / LINE;
-    for (size_t i = 0; in_arena(a->graph, value) && i < line_count(a->graph, value); i++)
-        if (a->lines[first + i] != owner)
+    for (size_t i = 0; in_arena(a->graph, value) && i < oct_value_bytes(&a->graph->values[value]); i++)
+        if (!holds(a, a->bytes[byte_place(a, value, i)], value))
             return false;
     return true;
 }
@@ -65,34 +82,55 @@ static bool overwriting_is_safe(const arena *a, const oct_node *node)
     for (int i = 0; i < node->in_count; i++)
         if (node->in[i] >= 0 && !intact(a, node->in[i]) &&
             !((all || (residual && i == OCT_IN_RESIDUAL)) && a->plan->values[node->in[i]].offset == a->plan->values[out].offset &&
-              oct_value_bytes(&a->graph->values[node->in[i]]) == oct_value_bytes(&a->graph->values[out])))
+              !a->plan->values[out].row && oct_value_bytes(&a->graph->values[node->in[i]]) == oct_value_bytes(&a->graph->values[out])))
             return false;
+    return true;
+}
+
+/* A part that begins where the concatenation would copy it to lies there altogether, rows in step; the concatenation relies on that. */
+static bool parts_lie_right(const arena *a, const oct_node *node)
+{
+    const int axis = node->attrs.axis.axis, out = node->out[0];
+    const oct_value *y = &a->graph->values[out];
+    const size_t run = (size_t)oct_shape_product(&y->shape, axis, y->shape.rank) * oct_dtype_size(y->dtype);
+    size_t offset = 0;
+    for (int k = 0; k < node->in_count; k++) {
+        const oct_shape *x = &a->graph->values[node->in[k]].shape;
+        const size_t bytes = (size_t)oct_shape_product(x, axis, x->rank) * oct_dtype_size(y->dtype);
+        const bool there = a->plan->values[node->in[k]].part && byte_place(a, node->in[k], 0) == byte_place(a, out, 0) + offset;
+        for (size_t i = 0; there && i < oct_value_bytes(&a->graph->values[node->in[k]]); i++)
+            if (byte_place(a, node->in[k], i) != byte_place(a, out, i / bytes * run + offset + i % bytes))
+                return false;
+        offset += bytes;
+    }
     return true;
 }
 
 static void replay_step(arena *a, int n, size_t scratch_bytes)
 {
     const oct_node *node = &a->graph->nodes[n];
-    const size_t scratch = a->plan->scratch[n].offset / LINE, scratch_lines = (scratch_bytes + LINE - 1) / LINE;
     CHECK_MSG(inputs_intact(a, node), "step %d finds an input overwritten", n);
-    for (size_t i = 0; i < scratch_lines; i++)
-        a->lines[scratch + i] = -2 - n;
+    for (size_t i = 0; i < scratch_bytes; i++)
+        a->bytes[a->plan->scratch[n].offset + i] = -2 - n;
     CHECK_MSG(inputs_intact(a, node), "step %d: its scratch memory lies on an input", n);
-    if (node->op != OCT_OP_RESHAPE)
-        write_value(a, node->out[0]);
-    else
-        CHECK_MSG(!in_arena(a->graph, node->in[0]) || a->plan->values[node->out[0]].offset == a->plan->values[node->in[0]].offset,
+    if (node->op == OCT_OP_RESHAPE) {
+        CHECK_MSG(!in_arena(a->graph, node->in[0]) || byte_place(a, node->out[0], 0) == byte_place(a, node->in[0], 0),
                   "step %d: a view that lies elsewhere", n);
-    for (size_t i = 0; i < scratch_lines; i++)
-        CHECK_MSG(a->lines[scratch + i] == -2 - n, "step %d: its output lies on its scratch memory", n);
-    CHECK_MSG(overwriting_is_safe(a, node), "step %d overwrites its own input", n);
+        return;
+    }
+    CHECK_MSG(node->op != OCT_OP_CONCAT || parts_lie_right(a, node), "step %d: a part does not lie where it belongs", n);
+    write_value(a, node->out[0]);
+    CHECK_MSG(overwriting_is_safe(a, node), "step %d (%s) overwrites an input", n, node->name);
+    for (size_t i = 0; i < scratch_bytes; i++)
+        CHECK_MSG(a->bytes[a->plan->scratch[n].offset + i] == -2 - n, "step %d: its output lies on its scratch memory", n);
 }
 
+/* Inputs are written before the first step and kept for the next run, outputs are there when the last step is done. */
 static void replay(const oct_graph *graph, const oct_plan *plan, const size_t *scratch)
 {
-    arena a = {.graph = graph, .plan = plan, .lines = malloc((plan->arena_bytes / LINE + 1) * sizeof(int))};
-    for (size_t i = 0; i <= plan->arena_bytes / LINE; i++)
-        a.lines[i] = -1;
+    arena a = {.graph = graph, .plan = plan, .bytes = malloc((plan->arena_bytes + 1) * sizeof(int))};
+    for (size_t i = 0; i <= plan->arena_bytes; i++)
+        a.bytes[i] = -1;
     for (int i = 0; i < graph->input_count; i++)
         write_value(&a, graph->inputs[i]);
     for (int n = 0; n < graph->node_count && !test_failed(); n++)
@@ -103,7 +141,7 @@ static void replay(const oct_graph *graph, const oct_plan *plan, const size_t *s
     for (int i = 0; i < graph->input_count; i++)
         if (!test_failed() && !intact(&a, graph->inputs[i]))
             test_fail(__FILE__, __LINE__, "input %d does not keep its value", i);
-    free(a.lines);
+    free(a.bytes);
 }
 
 static void check_ends(const oct_graph *graph, const oct_plan *plan, const size_t *scratch)

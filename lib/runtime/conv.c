@@ -215,7 +215,7 @@ static oct_epilogue group_epilogue(const oct_conv_call *call, size_t group)
     const size_t n = linear->columns / linear->groups, out_bytes = linear->e.out_elem == OCT_ELEM_U8 ? 1 : sizeof(float);
     oct_epilogue e = oct_linear_job(linear, group).e;
     e.out = (uint8_t *)call->out + group * n * out_bytes;
-    e.out_ld = linear->columns;
+    e.out_ld = call->out_ld ? call->out_ld : linear->columns;
     if (call->residual) {
         e.residual = (const uint8_t *)call->residual + group * n * out_bytes;
         e.residual_ld = linear->columns;

@@ -40,6 +40,7 @@ typedef struct oct_conv_call {
     const oct_conv *conv;
     const void *in, *residual; /* residual: NULL for none */
     void *out, *scratch;
+    size_t out_ld;             /* elements between output pixels; 0: none between them, and always so for depthwise */
     const void **pointers;
     const oct_run_scale *x;    /* dynamic: what has been found for `in`; else NULL */
 } oct_conv_call;

@@ -27,12 +27,14 @@ typedef struct oct_step {
     size_t units, grain;           /* for work: how many units, and how many make a piece worth a thread's while */
     const void **in;               /* known from bind on: one address per input, NULL where it is left out */
     void *out;
+    size_t out_row;                /* bytes from one row of the output (all along its last axis) to the next; 0: rows without gaps */
     void *scratch;
     size_t scratch_bytes;
     const char *algo;              /* as oct_layer_run */
     char kernel[OCT_KERNEL_TEXT];
     size_t bytes_moved;
     double microseconds;
+    bool observed;                 /* this run: somebody looks at every value */
 } oct_step;
 
 /* What prepare knows. */
@@ -61,6 +63,7 @@ struct oct_runtime_op {
     oct_status (*bind)(oct_step *step);
     oct_work_fn *work;             /* arg is the step */
     void (*run)(oct_step *step, oct_pool *pool);
+    bool writes_rows;              /* leaves gaps between the rows of its output where the plan says so (oct_step.out_row) */
 };
 
 /* The row of an operator; every operator of operators.h has one. */

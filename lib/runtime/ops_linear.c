@@ -156,6 +156,7 @@ static oct_status bind_linear(oct_step *step)
     call->in = step->in[OCT_IN_X];
     call->residual = oct_has_input(step, OCT_IN_RESIDUAL) ? step->in[OCT_IN_RESIDUAL] : NULL;
     call->out = step->out;
+    call->out_ld = step->out_row / (state->conv.linear.e.out_elem == OCT_ELEM_U8 ? 1 : sizeof(float));
     call->scratch = step->scratch;
     if (state->conv.pointers > 0) {
         call->pointers = oct_keep(state->keeper, state->conv.pointers, sizeof *call->pointers);
@@ -174,6 +175,8 @@ static void run_linear(oct_step *step, oct_pool *pool)
 }
 
 const oct_runtime_op oct_run_conv = {
-    .op = OCT_OP_CONV, .sharing = OCT_SHARE_RESIDUAL, .prepare = prepare_conv, .bind = bind_linear, .run = run_linear};
+    .op = OCT_OP_CONV, .sharing = OCT_SHARE_RESIDUAL, .prepare = prepare_conv, .bind = bind_linear, .run = run_linear,
+    .writes_rows = true};
 const oct_runtime_op oct_run_dense = {
-    .op = OCT_OP_DENSE, .sharing = OCT_SHARE_RESIDUAL, .prepare = prepare_dense, .bind = bind_linear, .run = run_linear};
+    .op = OCT_OP_DENSE, .sharing = OCT_SHARE_RESIDUAL, .prepare = prepare_dense, .bind = bind_linear, .run = run_linear,
+    .writes_rows = true};

@@ -9,9 +9,10 @@
 
 /* ----------------------------------------------------------------------------------------------- concat ----
  * Along axis a the output is, for every index before a, one run of bytes from each input after the other. A unit is one such run.
- * */
+ * Parts that their producers have written where they belong (plan.h) are left out. */
 
 typedef struct concat_part {
+    size_t input;                  /* the input's position */
     size_t bytes, offset;          /* of a run, and where it begins in the output's run */
     bool rescale;                  /* u8 with another scale than the output's */
     float mult;
@@ -20,7 +21,8 @@ typedef struct concat_part {
 
 typedef struct concat_state {
     const oct_kernels *kernels;
-    size_t count, run_bytes;
+    size_t count;                  /* of parts that are copied */
+    size_t runs, run_bytes, out_run;   /* the output's runs: how many, their bytes, and from one to the next */
     int32_t out_zero;
     concat_part *parts;
 } concat_state;
@@ -51,13 +53,35 @@ static oct_status prepare_concat(const oct_setup *setup, oct_step *step)
     for (size_t i = 0; i < s->count; i++) {
         const oct_value *in = oct_input_of(setup, step, (int)i);
         OCT_TRY(prepare_part(in, out, &s->parts[i]));
+        s->parts[i].input = i;
         s->parts[i].offset = s->run_bytes;
         s->parts[i].bytes = (size_t)oct_shape_product(&in->shape, axis, in->shape.rank) * oct_dtype_size(in->dtype);
         s->run_bytes += s->parts[i].bytes;
     }
     step->state = s;
+    s->runs = oct_value_bytes(out) / s->run_bytes;
     step->algo = "copy";
-    oct_step_share(step, oct_value_bytes(out) / s->run_bytes * s->count, oct_move_time(2.0 * (double)oct_value_bytes(out)));
+    return OCT_OK;
+}
+
+/* What lies in its place already is no part any more. */
+static oct_status bind_concat(oct_step *step)
+{
+    concat_state *s = step->state;
+    size_t count = 0, bytes = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        if (step->in[i] == (uint8_t *)step->out + s->parts[i].offset)
+            continue;
+        bytes += s->parts[i].bytes * s->runs;
+        s->parts[count++] = s->parts[i];
+    }
+    s->count = count;
+    s->out_run = step->out_row ? step->out_row : s->run_bytes;
+    step->bytes_moved = 2 * bytes;
+    if (count == 0)
+        step->algo = "in place";
+    else
+        oct_step_share(step, s->runs * count, oct_move_time(2.0 * (double)bytes));
     return OCT_OK;
 }
 
@@ -69,8 +93,8 @@ static void work_concat(void *arg, size_t begin, size_t end, int thread)
     for (size_t u = begin; u < end; u++) {
         const size_t run = u / s->count, i = u % s->count;
         const concat_part *part = &s->parts[i];
-        const uint8_t *in = (const uint8_t *)step->in[i] + run * part->bytes;
-        uint8_t *out = (uint8_t *)step->out + run * s->run_bytes + part->offset;
+        const uint8_t *in = (const uint8_t *)step->in[part->input] + run * part->bytes;
+        uint8_t *out = (uint8_t *)step->out + run * s->out_run + part->offset;
         if (part->rescale)
             s->kernels->requantize_u8(part->bytes, in, part->in_zero, part->mult, s->out_zero, out);
         else
@@ -78,7 +102,8 @@ static void work_concat(void *arg, size_t begin, size_t end, int thread)
     }
 }
 
-const oct_runtime_op oct_run_concat = {.op = OCT_OP_CONCAT, .prepare = prepare_concat, .work = work_concat};
+const oct_runtime_op oct_run_concat = {
+    .op = OCT_OP_CONCAT, .prepare = prepare_concat, .bind = bind_concat, .work = work_concat, .writes_rows = true};
 
 /* ---------------------------------------------------------------------------------------------- reshape ---- */
 

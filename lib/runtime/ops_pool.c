@@ -92,6 +92,7 @@ static oct_status prepare_pool(const oct_setup *setup, oct_step *step, bool aver
     OCT_TRY(status);
     s->args = (oct_pool_args){.kernels = setup->kernels, .average = average, .u8 = in->dtype == OCT_U8, .qhi = 255};
     s->args.window = window_of(a, &in->shape, &out->shape);
+    s->args.out_ld = s->args.window.c;
     OCT_TRY(average ? set_average(setup, step, s) : oct_same_scale(setup, step));
     s->scratch_each = oct_align_up(oct_pool_scratch_bytes(&s->args.window));
     step->state = s;
@@ -114,6 +115,8 @@ static oct_status bind_pool(oct_step *step)
     pool_state *s = step->state;
     s->args.in = step->in[0];
     s->args.out = step->out;
+    if (step->out_row)
+        s->args.out_ld = step->out_row / (s->args.u8 ? 1 : sizeof(float));
     return OCT_OK;
 }
 
@@ -123,14 +126,13 @@ static void work_pool(void *arg, size_t begin, size_t end, int thread)
     const oct_step *step = arg;
     const pool_state *s = step->state;
     oct_pool_run_rows(&s->args, begin, end, (uint8_t *)step->scratch + (size_t)thread * s->scratch_each);
-    if (s->rest) {
-        const size_t row = s->args.window.out_w * s->args.window.c;
-        float *out = (float *)step->out + begin * row;
-        oct_activate(s->args.kernels, s->rest, (end - begin) * row, out, out);
+    for (size_t pixel = begin * s->args.window.out_w; s->rest && pixel < end * s->args.window.out_w; pixel++) {
+        float *out = (float *)step->out + pixel * s->args.out_ld;
+        oct_activate(s->args.kernels, s->rest, s->args.window.c, out, out);
     }
 }
 
 const oct_runtime_op oct_run_max_pool = {
-    .op = OCT_OP_MAX_POOL, .prepare = prepare_max, .bind = bind_pool, .work = work_pool};
+    .op = OCT_OP_MAX_POOL, .prepare = prepare_max, .bind = bind_pool, .work = work_pool, .writes_rows = true};
 const oct_runtime_op oct_run_average_pool = {
-    .op = OCT_OP_AVERAGE_POOL, .prepare = prepare_average, .bind = bind_pool, .work = work_pool};
+    .op = OCT_OP_AVERAGE_POOL, .prepare = prepare_average, .bind = bind_pool, .work = work_pool, .writes_rows = true};

@@ -70,7 +70,7 @@ static oct_status choose_kernels(const char *isa, const oct_kernels **kernels)
 static const void *address(const oct_session *s, int value)
 {
     const int root = s->plan.values[value].root;
-    return s->graph->values[root].data ? s->graph->values[root].data : s->arena + s->plan.values[root].offset;
+    return s->graph->values[root].data ? s->graph->values[root].data : s->arena + s->plan.values[value].offset;
 }
 
 /* The least that must pass through memory: each operand once. A view moves nothing. */
@@ -160,6 +160,7 @@ static oct_status bind_steps(oct_session *s)
         for (int i = 0; i < step->node->in_count; i++)
             step->in[i] = step->node->in[i] >= 0 ? address(s, step->node->in[i]) : NULL;
         step->out = s->arena + s->plan.values[step->node->out[0]].offset;
+        step->out_row = s->plan.values[step->node->out[0]].row;
         step->scratch = s->arena + s->plan.scratch[n].offset;
         const oct_status status = step->op->bind ? step->op->bind(step) : OCT_OK;
         if (status != OCT_OK)
@@ -291,6 +292,28 @@ static void run_step(oct_session *s, oct_step *step)
         oct_pool_run(s->pool, step->op->work, step, step->units, step->grain);
 }
 
+/* A value with gaps between its rows is shown without them: the only case in which a run allocates, and nobody observes a run for
+ * its speed. */
+static oct_status show(const oct_session *s, int value, oct_observe_fn *observe, void *arg)
+{
+    const size_t bytes = oct_value_bytes(&s->graph->values[value]), gap = s->plan.values[value].row;
+    const uint8_t *data = address(s, value);
+    if (!gap) {
+        observe(arg, value, data);
+        return OCT_OK;
+    }
+    const oct_shape *shape = &s->graph->values[value].shape;
+    const size_t row = (size_t)shape->dims[shape->rank - 1] * oct_dtype_size(s->graph->values[value].dtype);
+    uint8_t *copy = oct_alloc(bytes, 1);
+    if (!copy)
+        return oct_fail_memory(bytes);
+    for (size_t i = 0; i < bytes / row; i++)
+        memcpy(copy + i * row, data + i * gap, row);
+    observe(arg, value, copy);
+    oct_free(copy);
+    return OCT_OK;
+}
+
 /* Every value is shown right after the step that made it, because the next step may work in place. The clock is read only when a
  * profile was asked for. */
 oct_status oct_run_observed(oct_session *session, oct_observe_fn *observe, void *arg)
@@ -305,12 +328,13 @@ oct_status oct_run_observed(oct_session *session, oct_observe_fn *observe, void 
         observe(arg, graph->inputs[i], address(session, graph->inputs[i]));
     for (int n = 0; n < graph->node_count; n++) {
         oct_step *step = &session->steps[n];
+        step->observed = observe != NULL;
         const double begin = session->profile ? now_microseconds() : 0;
         run_step(session, step);
         if (session->profile)
             step->microseconds = now_microseconds() - begin;
         if (observe)
-            observe(arg, step->node->out[0], address(session, step->node->out[0]));
+            OCT_TRY(show(session, step->node->out[0], observe, arg));
     }
     session->ran = true;
     return OCT_OK;
@@ -333,6 +357,7 @@ oct_status oct_session_describe(const oct_session *session, oct_session_info *in
         .arena_bytes = session->plan.arena_bytes,
         .arena_bound = session->plan.arena_bound,
         .packed_bytes = session->keeper.bytes,
+        .in_place = (size_t)session->plan.in_place,
     };
     return OCT_OK;
 }
