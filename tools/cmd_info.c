@@ -34,6 +34,13 @@ typedef struct subject {
     oct_optimize_report report;   /* --passes; else count 0 */
 } subject;
 
+/* What the session does on top of the optimiser's passes, where it plans its memory: the last row of --passes. */
+static oct_pass_info placed(const subject *s)
+{
+    return (oct_pass_info){"concat-in-place", "inputs of concatenations written where they belong by the nodes before them",
+                           (int)s->run.in_place};
+}
+
 /* The plain network of an ONNX file, or whatever a .oct file holds; only float ones can be optimised. */
 static bool load_graph(const char *path, oct_graph **graph, failure *why)
 {
@@ -142,14 +149,15 @@ static void json_tensors(json *j, const oct_model *model)
 }
 
 /* Those that found nothing to do, too. */
-static void json_passes(json *j, const oct_optimize_report *report)
+static void json_passes(json *j, const subject *s)
 {
     json_array(j, "passes");
-    for (int i = 0; i < report->count; i++) {
+    for (int i = 0; i <= s->report.count; i++) {
+        const oct_pass_info pass = i < s->report.count ? s->report.passes[i] : placed(s);
         json_object(j, NULL);
-        json_text(j, "name", report->passes[i].name);
-        json_text(j, "what", report->passes[i].what);
-        json_integer(j, "changes", report->passes[i].changes);
+        json_text(j, "name", pass.name);
+        json_text(j, "what", pass.what);
+        json_integer(j, "changes", pass.changes);
         json_close(j);
     }
     json_close(j);
@@ -194,7 +202,7 @@ static bool print_json(const subject *s, failure *why)
     json_text(&j, "precision", s->sum.precision);
     json_tensors(&j, s->model);
     if (s->report.count > 0)
-        json_passes(&j, &s->report);
+        json_passes(&j, s);
     json_array(&j, "layers");
     for (size_t i = 0; i < oct_model_layer_count(s->model); i++) {
         oct_layer_info layer;
@@ -218,6 +226,7 @@ static bool print_json(const subject *s, failure *why)
     json_integer(&j, "arena_bytes", (int64_t)s->run.arena_bytes);
     json_integer(&j, "arena_bound", (int64_t)s->run.arena_bound);
     json_integer(&j, "packed_bytes", (int64_t)s->run.packed_bytes);
+    json_integer(&j, "in_place", (int64_t)s->run.in_place);
     json_end(&j);
     return true;
 }
@@ -259,14 +268,15 @@ static bool print_layers(const subject *s, failure *why)
 }
 
 /* What each pass of the optimiser did; those that found nothing to do, too. */
-static void print_passes(const oct_optimize_report *report)
+static void print_passes(const subject *s)
 {
     static const table_column columns[] = {{"pass", 0}, {"changes", TABLE_RIGHT}, {"what it does", TABLE_SHRINK}};
     table *t = table_create(columns, 3);
-    for (int i = 0; i < report->count; i++) {
-        table_cell(t, "%s", report->passes[i].name);
-        table_cell(t, "%d", report->passes[i].changes);
-        table_cell(t, "%s", report->passes[i].what);
+    for (int i = 0; i <= s->report.count; i++) {
+        const oct_pass_info pass = i < s->report.count ? s->report.passes[i] : placed(s);
+        table_cell(t, "%s", pass.name);
+        table_cell(t, "%d", pass.changes);
+        table_cell(t, "%s", pass.what);
     }
     table_print(t, stdout);
     table_free(t);
@@ -286,7 +296,7 @@ static bool print_text(const subject *s, failure *why)
            table_bytes((double)s->run.arena_bound, bound, sizeof bound),
            table_bytes((double)s->run.packed_bytes, packed, sizeof packed));
     if (s->report.count > 0)
-        print_passes(&s->report);
+        print_passes(s);
     return print_layers(s, why);
 }
 
