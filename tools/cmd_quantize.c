@@ -130,11 +130,12 @@ static bool quantize_loaded(const quantize_options *o, const oct_model *model, f
         ok = oct_quantize(graph, calibration, &options, &quantized) == OCT_OK || fail_library(why, NULL);
         progress_end(&p);
     }
+    /* Saving holds the weights twice, in the graph and as a file: the float session, which holds more, goes first. */
+    oct_calibration_free(calibration);
+    oct_graph_free(graph);
     if (ok)
         ok = oct_save(quantized, output) == OCT_OK || fail_library(why, output);
     oct_graph_free(quantized);
-    oct_calibration_free(calibration);
-    oct_graph_free(graph);
     free(labels);
     return ok;
 }
