@@ -46,7 +46,7 @@ static bool compare_samples(const compare_options *o, feed *f, oct_comparison *c
     for (int64_t i = 0; i < samples && ok; i++) {
         ok = feed_load(f, i, why);
         if (ok && oct_compare_add(c, f->inputs) != OCT_OK)
-            ok = fail_with(why, "%s: %s", data_path(f->files[0]), oct_error());
+            ok = fail_library(why, f->count == 1 ? data_path(f->files[0]) : NULL);
         progress_show(&p, i + 1);
     }
     progress_end(&p);

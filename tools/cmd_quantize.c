@@ -51,7 +51,7 @@ static bool calibrate(const quantize_options *o, feed *f, oct_calibration *calib
         ok = feed_load(f, i, why);
         /* One bad sample ends the work: leaving it out silently would hide that the data are broken. */
         if (ok && oct_calibration_add(calibration, f->inputs) != OCT_OK)
-            ok = fail_library(why, data_path(f->files[0]));   /* the sentence has the sample's number */
+            ok = fail_library(why, f->count == 1 ? data_path(f->files[0]) : NULL);   /* the sentence names sample and input */
         progress_show(&p, i + 1);
     }
     progress_end(&p);
