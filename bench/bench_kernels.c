@@ -83,7 +83,10 @@ static int list_or_run(const arg_spec *spec, const kernels_options *o, const ben
     shapes_fill(&shapes);
     const int count = make_rows(&shapes, o, lists, rows);
     if (count == 0) {
-        args_bad(spec, "--filter %s: no such layer (possible: a part of a name of --list, or conv, depthwise, dense, gemm, max_pool, average_pool, add)", o->filter);
+        args_bad(spec,
+                 "--filter %s: no such layer (possible: a part of a name of --list, or conv, depthwise, dense, gemm, max_pool, "
+                 "average_pool, add)",
+                 o->filter);
         return BENCH_USAGE;
     }
     for (int i = 0; i < count && o->list; i++)

@@ -80,7 +80,8 @@ char *explain_shape(const model_layer *layer, char *text, size_t size);
 /* explain_requantise.c: the cost of requantising one output element on that ISA, measured now, over that of storing it as float. */
 bool explain_requantise(const char *isa, double *seconds, failure *why);
 
-/* bench_explain.c: the same for a measured variant with one thread and `wanted`, which differs from it by its threads only (or is it). */
+/* bench_explain.c: the same for a measured variant with one thread and `wanted`, which differs from it by its threads only (or is
+ * it). */
 bool explain_variant(const model_variant *one, const model_variant *wanted, bench_context *context, explanation *e, failure *why);
 
 /* explain_report.c */

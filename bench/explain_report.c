@@ -64,9 +64,9 @@ static void print_layers(const explanation *e, FILE *to)
 
 void explain_print(const explain_heading *h, const explanation *e, FILE *to)
 {
-    fprintf(to, "%s%s, %s on %s, %d thread%s:\n%.2f times as fast as f32%s (95 %%: %.2f .. %.2f)\n\n", table_color(to, TABLE_STRONG),
-            h->model, h->scheme, h->isa, h->threads, h->threads == 1 ? "" : "s", h->speedup->median, table_color(to, TABLE_PLAIN),
-            h->speedup->lo, h->speedup->hi);
+    fprintf(to, "%s%s, %s on %s, %d thread%s:\n%.2f times as fast as f32%s (95 %%: %.2f .. %.2f)\n\n",
+            table_color(to, TABLE_STRONG), h->model, h->scheme, h->isa, h->threads, h->threads == 1 ? "" : "s", h->speedup->median,
+            table_color(to, TABLE_PLAIN), h->speedup->lo, h->speedup->hi);
     print_waterfall(e, to);
     print_layers(e, to);
     fprintf(to, "\n");

@@ -146,8 +146,8 @@ void kernel_rows_print(const kernel_row *rows, int count, int threads, FILE *to)
             network_cells(t, rows[i].shape->name, i > first ? rows[i - 1].shape->name : NULL);
             row_cells(t, &rows[i]);
         }
-        fprintf(to, "%s, %d thread%s\n%% = of the peak that bounds the layer: arithmetic, or the memory level named\n", isa, threads,
-                threads == 1 ? "" : "s");
+        fprintf(to, "%s, %d thread%s\n%% = of the peak that bounds the layer: arithmetic, or the memory level named\n", isa,
+                threads, threads == 1 ? "" : "s");
         table_print(t, to);
         table_free(t);
         for (int k = first; k < i; k++) {

@@ -165,7 +165,8 @@ static bool add_word(model_set *set, const char *word, int index, const bench_li
         return true;
     }
     if (access(word, F_OK) != 0)
-        return fail_with(why, "%s: there is no such file, and no such network (possible: %s)", word, zoo_names(names, sizeof names));
+        return fail_with(why, "%s: there is no such file, and no such network (possible: %s)", word,
+                         zoo_names(names, sizeof names));
     return add_file(set, word, lists, lists->scheme_count ? index + 1 : 0, why);
 }
 

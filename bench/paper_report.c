@@ -145,7 +145,8 @@ static void print_summary(const paper_row *rows, int row_count, FILE *to)
     }
     char line[256];
     snprintf(line, sizeof line,
-             "%d of the paper's %d cells can be held against this run, by the scheme %s. int8 lost %d of them there; %d of those win here.",
+             "%d of the paper's %d cells can be held against this run, by the scheme %s. int8 lost %d of them there; %d of those "
+             "win here.",
              count, PAPER_MODELS * PAPER_ENGINES * PAPER_MACHINES - 1, cells[0].scheme, lost, won);
     fputs(table_color(to, TABLE_STRONG), to);
     table_wrap(line, 0, 80, to);

@@ -173,7 +173,8 @@ arg_result bench_output_possible(const arg_spec *spec, const char *option, const
 {
     failure why;
     if (!is_writable(path))
-        return args_bad(spec, "%s %s: cannot be written: %s (possible: a file in a folder of yours, or -)", option, path, strerror(errno));
+        return args_bad(spec, "%s %s: cannot be written: %s (possible: a file in a folder of yours, or -)", option, path,
+                        strerror(errno));
     return output_spares(path, (const char *const *)words, count, &why) ? ARGS_OK : args_bad(spec, "%s", why.text);
 }
 

@@ -1,5 +1,5 @@
-/* winograd_case.c - 3x3 convolutions with a quarter of the products (winograd.h), made ready for the bench beside the direct way. Operations are
- * still counted as the direct way has them: so the speed is an effective one, and may be far above the peak. */
+/* winograd_case.c - 3x3 convolutions with a quarter of the products (winograd.h), made ready for the bench beside the direct way.
+ * Operations are still counted as the direct way has them: so the speed is an effective one, and may be far above the peak. */
 #include "winograd_case.h"
 
 #include <string.h>
@@ -74,7 +74,8 @@ bool case_make_winograd(kernel_case *c)
     w->scratch_step = oct_winograd_thread_scratch(&w->plan) + 64;
     w->scratch = case_alloc(c, w->scratch_step * (size_t)team_members(c->team));
     uint8_t *padding = case_alloc(c, s->conv.in_c * size);
-    w->job = (oct_winograd_job){.plan = &w->plan, .padding = padding, .shared = case_alloc(c, oct_winograd_shared_scratch(&w->plan))};
+    w->job =
+        (oct_winograd_job){.plan = &w->plan, .padding = padding, .shared = case_alloc(c, oct_winograd_shared_scratch(&w->plan))};
     w->job.in = case_values(c, c->int8 ? OCT_ELEM_U8 : OCT_ELEM_F32, in);
     w->job.e = (oct_epilogue){.lo = -__builtin_inff(), .hi = __builtin_inff(), .qhi = 255, .out_zero = ZERO, .out_ld = s->n,
                               .out_elem = c->int8 ? OCT_ELEM_U8 : OCT_ELEM_F32, .out = case_alloc(c, s->m * s->n * size)};

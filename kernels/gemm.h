@@ -34,8 +34,9 @@ typedef struct oct_gemm_job {
 size_t oct_gemm_units(const oct_gemm_job *job);
 void oct_gemm_run(const oct_gemm_job *job, size_t unit_begin, size_t unit_end);
 
-/* Row pointers of a convolution: rows[((n * out_h + oy) * out_w + ox) * taps + ky * kernel_w + kx] points at the pixel's first channel in
- * `in` (N x H x W x C, elements of elem_size bytes), or at `padding` (in_c elements). rows has batch * out_h * out_w * taps places. */
+/* Row pointers of a convolution: rows[((n * out_h + oy) * out_w + ox) * taps + ky * kernel_w + kx] points at the pixel's first
+ * channel in `in` (N x H x W x C, elements of elem_size bytes), or at `padding` (in_c elements). rows has batch * out_h * out_w *
+ * taps places. */
 void oct_conv_rows(const oct_conv_shape *shape, const void *in, size_t elem_size, const void *padding, const void **rows);
 /* Whether the convolution is a plain matrix product over pixels: 1x1, stride 1, no padding. Then no row pointers are needed. */
 bool oct_conv_is_matrix(const oct_conv_shape *shape);

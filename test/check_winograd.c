@@ -1,5 +1,5 @@
-/* check_winograd.c - the checkers of Winograd entries: transforms, products and the loops round them, on whole small convolutions of
- * all sizes and paddings. Integers must equal the direct sum; floats keep to winograd_bound.h. */
+/* check_winograd.c - the checkers of Winograd entries: transforms, products and the loops round them, on whole small convolutions
+ * of all sizes and paddings. Integers must equal the direct sum; floats keep to winograd_bound.h. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +71,8 @@ static void place_parameters(winograd_case *c)
     const oct_epilogue *e = &c->data.layer.e;
     const size_t width = oct_padded_columns(c->entry->gemm, c->shape.out_c);
     float *start = guarded(SLOT_ACC_BIAS, width * sizeof *start, 64, c->side);
-    float *mult = guarded(SLOT_MULT, width * sizeof *mult, 64, c->side), *bias = guarded(SLOT_BIAS, width * sizeof *bias, 64, c->side);
+    float *mult = guarded(SLOT_MULT, width * sizeof *mult, 64, c->side),
+          *bias = guarded(SLOT_BIAS, width * sizeof *bias, 64, c->side);
     memset(start, 0, width * sizeof *start);
     memset(mult, 0, width * sizeof *mult);
     memset(bias, 0, width * sizeof *bias);
@@ -90,17 +91,20 @@ static void place_parameters(winograd_case *c)
     c->job.e.bias = c->u8s8 && e->out_elem == OCT_ELEM_F32 ? bias : NULL;
     c->job.e.acc_bias = NULL;
     if (e->residual)
-        c->job.e.residual = guarded_copy(SLOT_RESIDUAL, e->residual,
-                                         ((pixels(&c->shape) - 1) * e->residual_ld + c->shape.out_c) * elem_bytes(e->out_elem), 1, c->side);
+        c->job.e.residual =
+            guarded_copy(SLOT_RESIDUAL, e->residual,
+                         ((pixels(&c->shape) - 1) * e->residual_ld + c->shape.out_c) * elem_bytes(e->out_elem), 1, c->side);
 }
 
 /* What the plan asks for, and not a byte more: packed weights, scratch, input and output, each at a guard page. */
 static void place_job(winograd_case *c)
 {
     const oct_conv_shape *s = &c->shape;
-    const size_t size = c->u8s8 ? 1 : sizeof(float), out_size = elem_bytes(c->data.layer.e.out_elem), ld = s->out_c + test_below(2) * 3;
+    const size_t size = c->u8s8 ? 1 : sizeof(float), out_size = elem_bytes(c->data.layer.e.out_elem),
+                 ld = s->out_c + test_below(2) * 3;
     c->plan = oct_winograd_plan(s, c->entry, c->weights, c->threads);
-    c->packed = (oct_packed){.variants = c->entry->gemm, .n = s->out_c, .taps = oct_winograd_taps(c->entry, c->weights), .k = s->in_c};
+    c->packed =
+        (oct_packed){.variants = c->entry->gemm, .n = s->out_c, .taps = oct_winograd_taps(c->entry, c->weights), .k = s->in_c};
     c->panels = guarded(SLOT_B, oct_packed_bytes(c->entry->gemm, s->out_c, c->packed.taps, s->in_c), 64, c->side);
     c->scratch = guarded(SLOT_SCRATCH, oct_winograd_thread_scratch(&c->plan), 64, c->side);
     memset(c->scratch, 0xFF, oct_winograd_thread_scratch(&c->plan));
@@ -142,7 +146,8 @@ static oracle_value expected_value(const winograd_case *c, size_t pixel, size_t 
 {
     oracle_value v = oracle_conv(&c->data.layer, &c->shape, c->in, c->w, pixel, channel);
     if (!c->u8s8) {
-        const double wide = winograd_factor(&c->shape) * (c->sizes[pixel * c->shape.out_c + channel] + fabs((double)c->data.bias[channel]));
+        const double wide =
+            winograd_factor(&c->shape) * (c->sizes[pixel * c->shape.out_c + channel] + fabs((double)c->data.bias[channel]));
         v.tolerance += c->data.layer.e.out_elem == OCT_ELEM_F32 ? wide : wide * (double)c->data.layer.e.out_mult;
     }
     return v;
@@ -178,8 +183,8 @@ static void judge(winograd_case *c, check_report *report)
         compare(c, report);
 }
 
-/* Data of one kind, a layer with everything an epilogue may have, and the guard pages on either side. Integers: 127 * 255 * 9 * 70 < 2^25, so
- * all are provable. */
+/* Data of one kind, a layer with everything an epilogue may have, and the guard pages on either side. Integers: 127 * 255 * 9 * 70
+ * < 2^25, so all are provable. */
 static void run_case(winograd_case *c, check_report *report)
 {
     const oct_conv_shape *s = &c->shape;
@@ -210,7 +215,8 @@ static void run_case(winograd_case *c, check_report *report)
 static void check_entry(const oct_winograd_entry *entry, const oct_winograd_entry *base, bool u8s8, winograd_packer *pack,
                         check_report *report)
 {
-    const bool known = base && base->input == entry->input && base->output == entry->output && base->gemm[0].fn == entry->gemm[0].fn;
+    const bool known =
+        base && base->input == entry->input && base->output == entry->output && base->gemm[0].fn == entry->gemm[0].fn;
     if (!entry->input || known)
         return;
     for (int i = 0; i < 240 && !report->failed; i++) {

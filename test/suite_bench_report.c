@@ -263,7 +263,8 @@ static void wrong_files_are_told_in_a_line(void)
     }
     snprintf(command, sizeof command, "report %s -o /no/such/folder/x.html", base);
     const shell_result *r = shell_run("$bench %s", command);
-    CHECK_MSG(r->status == 2 && shell_is_line(r->err, "octet-bench report: -o /no/such/folder/x.html: cannot be written"), "%s", r->err);
+    CHECK_MSG(r->status == 2 && shell_is_line(r->err, "octet-bench report: -o /no/such/folder/x.html: cannot be written"), "%s",
+              r->err);
     snprintf(command, sizeof command, "report %s -o %s", base, base);
     check_refused(command, "is an input");
     snprintf(command, sizeof command, "compare %s %s --json %s", base, base, base);

@@ -205,9 +205,9 @@ static void info_about_passes(void)
     if (!ready() || !make_models())
         return;
     const shell_result *r = shell_run("$octet info %s.onnx --passes", DIGITS);
-    CHECK_MSG(r->status == 0 && strstr(r->out, "fuse-activation") && strstr(r->out, "drop-dead") && strstr(r->out, "concat-in-place") &&
-                  strstr(r->out, "session"), "%s",
-              r->err);
+    CHECK_MSG(r->status == 0 && strstr(r->out, "fuse-activation") && strstr(r->out, "drop-dead") &&
+                  strstr(r->out, "concat-in-place") && strstr(r->out, "session"),
+              "%s", r->err);
     r = shell_run("$octet import " DIGITS ".onnx -o %s --no-optimize", shell_path("plain.oct"));
     CHECK(r->status == 0);
     r = shell_run("$octet info %s --passes --json", shell_path("plain.oct"));

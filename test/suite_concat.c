@@ -1,5 +1,6 @@
-/* Concatenations written in place by their producers: the same network runs once as it is, and once with every part as an output too,
- * which keeps parts with gaps in places of their own. Both must give the same bytes, on every ISA and for every number of threads. */
+/* Concatenations written in place by their producers: the same network runs once as it is, and once with every part as an output
+ * too, which keeps parts with gaps in places of their own. Both must give the same bytes, on every ISA and for every number of
+ * threads. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,7 +128,8 @@ static oct_graph *quantized(const oct_graph *g, float *const *inputs)
 {
     oct_calibration *calibration = NULL;
     oct_graph *result = NULL;
-    if (oct_calibration_create(g, NULL, &calibration) != OCT_OK || oct_calibration_add(calibration, (const void *const *)inputs) != OCT_OK ||
+    if (oct_calibration_create(g, NULL, &calibration) != OCT_OK ||
+        oct_calibration_add(calibration, (const void *const *)inputs) != OCT_OK ||
         oct_quantize(g, calibration, NULL, &result) != OCT_OK)
         test_fail(__FILE__, __LINE__, "%s", oct_error());
     oct_calibration_free(calibration);

@@ -82,12 +82,14 @@ static bool overwriting_is_safe(const arena *a, const oct_node *node)
     for (int i = 0; i < node->in_count; i++)
         if (node->in[i] >= 0 && !intact(a, node->in[i]) &&
             !((all || (residual && i == OCT_IN_RESIDUAL)) && a->plan->values[node->in[i]].offset == a->plan->values[out].offset &&
-              !a->plan->values[out].row && oct_value_bytes(&a->graph->values[node->in[i]]) == oct_value_bytes(&a->graph->values[out])))
+              !a->plan->values[out].row &&
+              oct_value_bytes(&a->graph->values[node->in[i]]) == oct_value_bytes(&a->graph->values[out])))
             return false;
     return true;
 }
 
-/* A part that begins where the concatenation would copy it to lies there altogether, rows in step; the concatenation relies on that. */
+/* A part that begins where the concatenation would copy it to lies there altogether, rows in step; the concatenation relies on
+ * that. */
 static bool parts_lie_right(const arena *a, const oct_node *node)
 {
     const int axis = node->attrs.axis.axis, out = node->out[0];

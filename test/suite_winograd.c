@@ -1,5 +1,5 @@
-/* suite_winograd.c - Winograd convolutions in sessions: chosen where they should be, switched off by the option, the same bytes for every
- * number of threads, and close to the direct way. What the kernels compute is suite_kernels.c's business. */
+/* suite_winograd.c - Winograd convolutions in sessions: chosen where they should be, switched off by the option, the same bytes for
+ * every number of threads, and close to the direct way. What the kernels compute is suite_kernels.c's business. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,8 @@ static oct_graph *network(int64_t batch, int64_t height, int64_t width, int chan
 }
 
 /* All outputs of one run, one after the other, freed by the caller; algo: of every node. */
-static void run(const oct_graph *g, const oct_options *options, float *const *inputs, float **outputs, size_t *bytes, const char *algo[NODES])
+static void run(const oct_graph *g, const oct_options *options, float *const *inputs, float **outputs, size_t *bytes,
+                const char *algo[NODES])
 {
     *outputs = NULL;
     oct_model *model = NULL;
@@ -85,7 +86,10 @@ static void compare(const oct_graph *g, float *const *inputs, const char *isa)
 
 static void floats(void)
 {
-    static const struct { int64_t batch, height, width; int channels; } sizes[] = {{1, 14, 14, 40}, {2, 9, 21, 24}, {1, 37, 42, 130}};
+    static const struct {
+        int64_t batch, height, width;
+        int channels;
+    } sizes[] = {{1, 14, 14, 40}, {2, 9, 21, 24}, {1, 37, 42, 130}};
     for (int s = 0; s < TEST_COUNT(sizes); s++) {
         oct_graph *g = network(sizes[s].batch, sizes[s].height, sizes[s].width, sizes[s].channels);
         float **inputs = net_random_inputs(g, -1, 1);
@@ -108,7 +112,8 @@ static void tiles_cover(void)
         size_t at = 0;
         for (size_t i = 0; i < (side + 3) / 4; i++) {
             const oct_winograd_span span = oct_winograd_cut(side, i);
-            CHECK_MSG(span.begin == at && span.size >= 2 && span.size <= 4, "side %zu, tile %zu: %zu + %zu", side, i, span.begin, span.size);
+            CHECK_MSG(span.begin == at && span.size >= 2 && span.size <= 4, "side %zu, tile %zu: %zu + %zu", side, i, span.begin,
+                      span.size);
             at += span.size;
         }
         CHECK_MSG(at == (side == 1 ? 2 : side), "side %zu: covered to %zu", side, at);
@@ -119,8 +124,9 @@ static void tiles_cover(void)
 static void the_rule(void)
 {
     oct_winograd_entry entry = {.gemm = {{.a_elem = OCT_ELEM_F32}}};
-    oct_conv_shape s = {.batch = 1, .in_h = 7, .in_w = 7, .in_c = 64, .out_h = 7, .out_w = 7, .out_c = 64, .kernel_h = 3, .kernel_w = 3,
-                        .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1, .pad_top = 1, .pad_left = 1, .groups = 1};
+    oct_conv_shape s = {.batch = 1, .in_h = 7, .in_w = 7, .in_c = 64, .out_h = 7, .out_w = 7, .out_c = 64, .kernel_h = 3,
+                        .kernel_w = 3, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1, .pad_top = 1, .pad_left = 1,
+                        .groups = 1};
     CHECK(oct_winograd_accepts(&s) && oct_winograd_pays(&s, &entry, OCT_WINOGRAD_STORED));
     s.in_c = s.out_c = 512;
     CHECK(!oct_winograd_pays(&s, &entry, OCT_WINOGRAD_STORED));

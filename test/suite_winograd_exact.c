@@ -1,5 +1,5 @@
-/* suite_winograd_exact.c - integer Winograd at the limit of its proof, through the loops on every instruction set: layers whose sums reach
- * -2^25 and 2^25 - 1 exactly must equal the direct convolution; one step beyond, a channel is not provable. */
+/* suite_winograd_exact.c - integer Winograd at the limit of its proof, through the loops on every instruction set: layers whose
+ * sums reach -2^25 and 2^25 - 1 exactly must equal the direct convolution; one step beyond, a channel is not provable. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +12,8 @@ enum { SIDE = 7, LIMIT = 1 << 25 };
 
 /* ---------------------------------------------------------------------------------------------- kernels ---- */
 
-/* One layer of out_c channels whose inputs and weights sit at the ends of their ranges, so that channel 0 reaches the largest sum there is
- * and channel 1 the smallest. f32 output with mult 1 shows the accumulators, rounded as a float rounds them. */
+/* One layer of out_c channels whose inputs and weights sit at the ends of their ranges, so that channel 0 reaches the largest sum
+ * there is and channel 1 the smallest. f32 output with mult 1 shows the accumulators, rounded as a float rounds them. */
 typedef struct edge_layer {
     size_t in_c, out_c;
     uint8_t zero;
@@ -108,7 +108,8 @@ static void run_edge(const edge_layer *l, const oct_winograd_entry *entry, oct_w
 {
     edge_run r;
     prepare(&r, l, entry, weights);
-    oct_winograd_job job = {.plan = &r.plan, .packed = &r.packed, .in = l->in, .padding = r.padding, .start = r.start, .shared = r.shared};
+    oct_winograd_job job = {
+        .plan = &r.plan, .packed = &r.packed, .in = l->in, .padding = r.padding, .start = r.start, .shared = r.shared};
     job.e = (oct_epilogue){.bias = r.zeros, .mult = r.mult, .lo = -INFINITY, .hi = INFINITY, .out_elem = OCT_ELEM_F32, .out = out,
                            .out_ld = l->out_c};
     for (size_t phase = 0; phase < oct_winograd_phases(&r.plan); phase++)
@@ -155,7 +156,8 @@ static void compare_edge(const edge_layer *l)
     free(out);
 }
 
-/* Channel 0's bias lifts its largest sum to 2^25 - 1, channel 1's lowers its smallest to -2^25; the middle of the image reaches both. */
+/* Channel 0's bias lifts its largest sum to 2^25 - 1, channel 1's lowers its smallest to -2^25; the middle of the image reaches
+ * both. */
 static void sums_at_the_bound(void)
 {
     const uint8_t zeros[] = {0, 128, 255, 1};

@@ -54,8 +54,8 @@ static void input_sizes(const oct_conv_shape *s, const float *in, size_t image, 
 }
 
 /* All outputs of one tile. u: [out_c][in_c][36], v: [in_c][36]. */
-static void tile_sizes(const oct_conv_shape *s, const double *u, const double *v, size_t image, oct_winograd_span y, oct_winograd_span x,
-                       double *sizes)
+static void tile_sizes(const oct_conv_shape *s, const double *u, const double *v, size_t image, oct_winograd_span y,
+                       oct_winograd_span x, double *sizes)
 {
     for (size_t o = 0; o < s->out_c; o++) {
         double m[POSITIONS] = {0};

@@ -321,8 +321,8 @@ static bool shared_by_rows_only(const oct_graph *graph, const oct_place *values,
     return true;
 }
 
-/* Whether input `v` of concatenation n can be written in place. Without gaps that concerns nobody: who reads it finds it there. With
- * gaps its producer must know of them, and there must be no reader but the concatenation. */
+/* Whether input `v` of concatenation n can be written in place. Without gaps that concerns nobody: who reads it finds it there.
+ * With gaps its producer must know of them, and there must be no reader but the concatenation. */
 static bool can_join(const oct_graph *graph, const oct_place *values, int n, int v, bool gaps)
 {
     const oct_value *in = &graph->values[v], *out = &graph->values[graph->nodes[n].out[0]];

@@ -57,8 +57,8 @@ static int unbroken(const char *text)
 /* Does a paragraph end here? Before an empty line, and before one that is indented. */
 static bool ends_paragraph(const char *text) { return *text == '\0' || (*text == '\n' && strchr(" \n", text[1])); }
 
-/* A paragraph from `column` on in lines of at most HELP_WIDTH columns, the second and later ones behind `indent` blanks. Single newlines
- * are blanks. Returns what follows its last newline. */
+/* A paragraph from `column` on in lines of at most HELP_WIDTH columns, the second and later ones behind `indent` blanks. Single
+ * newlines are blanks. Returns what follows its last newline. */
 static const char *print_wrapped(const char *text, int column, int indent, FILE *to)
 {
     for (bool first = true; !ends_paragraph(text); first = false) {
