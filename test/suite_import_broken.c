@@ -240,6 +240,7 @@ static void what_makes_no_sense(void)
     static const bad list[] = {
         {{13, "Relu", "x:1,2 z:1,2", "y", ""}, OCT_ERR_FORMAT, "it has 2 inputs"},
         {{13, "Relu", "-", "y", ""}, OCT_ERR_FORMAT, "input 0 is missing"},
+        {{13, "LeakyRelu", "x:1,2", "y", "alpha=-nan."}, OCT_ERR_FORMAT, "a parameter of leakyrelu is NaN"},
         {{13, "Relu", "x:1,2", "y z", ""}, OCT_ERR_FORMAT, "it has 2 outputs"},
         {{13, "Relu", "nobody", "y", ""}, OCT_ERR_FORMAT, "\"nobody\" is neither an input nor an initializer"},
         {{13, "Add", "x:2,3 b=4", "y", ""}, OCT_ERR_FORMAT, "cannot be broadcast"},

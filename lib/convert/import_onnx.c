@@ -16,6 +16,7 @@
 #include "import_context.h"
 #include "import_quantized.h"
 #include "memory.h"
+#include "model.h"
 
 /* octet speaks opsets 7 to 21. Of older ones it takes the operators whose form has not changed since: a row says from which opset
  * it holds. */
@@ -541,7 +542,9 @@ static oct_status add_outputs(oct_import *im)
     }
     if (oct_graph_sweep(im->graph) < 0)
         return oct_fail_memory((size_t)im->graph->value_count * sizeof(oct_value));
-    const oct_status status = oct_graph_check(im->graph);
+    oct_status status = oct_graph_check(im->graph);
+    if (status == OCT_OK)
+        status = oct_check_numbers(im->graph);   /* a NaN of a parameter, say: here the file can be named */
     return status == OCT_OK ? OCT_OK : oct_fail_in(status, "%s", im->file->name);
 }
 
