@@ -4,9 +4,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define LARGE ((size_t)1 << 30)
+#define HUGE_PAGE ((size_t)2 << 20)
 
 /* More than the machine has would be granted by an overcommitting system, and the process killed when it is zeroed: a model file
  * must not be able to do that. */
@@ -16,18 +18,37 @@ static bool exceeds_machine(size_t bytes)
     return pages > 0 && page > 0 && bytes / (size_t)page >= (size_t)pages;
 }
 
-void *oct_alloc(size_t count, size_t size)
+/* Blocks of many pages lie on huge ones where the system has them to give: packing a network's weights otherwise spends half of its
+ * time on faults, one for each 4 KB. */
+static void *aligned_block(size_t bytes)
 {
-    if (size != 0 && count > (SIZE_MAX - OCT_ALIGNMENT) / size)
+    if (bytes < 2 * HUGE_PAGE)
+        return aligned_alloc(OCT_ALIGNMENT, bytes);
+    void *block = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+#ifdef MADV_HUGEPAGE
+    if (block)
+        (void)madvise(block, bytes & ~(HUGE_PAGE - 1), MADV_HUGEPAGE);   /* advice: without it, it is slower */
+#endif
+    return block;
+}
+
+void *oct_alloc_raw(size_t count, size_t size)
+{
+    if (size != 0 && count > (SIZE_MAX - HUGE_PAGE) / size)
         return NULL;
     size_t bytes = oct_align_up(count * size);
     if (bytes == 0)
         bytes = OCT_ALIGNMENT;
     if (bytes >= LARGE && exceeds_machine(bytes))
         return NULL;
-    void *block = aligned_alloc(OCT_ALIGNMENT, bytes);
+    return aligned_block(bytes);
+}
+
+void *oct_alloc(size_t count, size_t size)
+{
+    void *block = oct_alloc_raw(count, size);
     if (block)
-        memset(block, 0, bytes);
+        memset(block, 0, count * size);
     return block;
 }
 

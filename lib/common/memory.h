@@ -10,6 +10,8 @@
 /* count * size bytes, zeroed, aligned to OCT_ALIGNMENT; NULL if the product overflows or memory is short. A zero size gives a
  * valid block. Release with oct_free (or free). */
 void *oct_alloc(size_t count, size_t size);
+/* The same, not zeroed. */
+void *oct_alloc_raw(size_t count, size_t size);
 void oct_free(void *block);
 
 /* A grown copy of `block` (of old_count elements, possibly NULL) with new_count elements, the new ones zero; the old block is freed

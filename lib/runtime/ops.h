@@ -27,7 +27,7 @@ typedef struct oct_step {
     size_t units, grain;           /* for work: how many units, and how many make a piece worth a thread's while */
     const void **in;               /* known from bind on: one address per input, NULL where it is left out */
     void *out;
-    size_t out_row;                /* bytes from one row of the output (all along its last axis) to the next; 0: rows without gaps */
+    size_t out_row;                /* bytes from one row of the output (all along its last axis) to the next; 0: no gaps */
     void *scratch;
     size_t scratch_bytes;
     const char *algo;              /* as oct_layer_run */
@@ -45,6 +45,7 @@ typedef struct oct_setup {
     bool winograd;                 /* may be taken */
     bool lasting;                  /* the network is so small that all its weights stay in the cache from run to run */
     oct_keeper *keeper;
+    oct_pack_queue *queue;         /* where weights wait to be packed */
     oct_run_scale *run_scales;     /* one per value: those of dynamic ones, written by every run */
 } oct_setup;
 

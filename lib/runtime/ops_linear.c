@@ -96,7 +96,7 @@ static oct_linear_desc describe(const oct_setup *setup, const oct_step *step)
         .out_u8 = y->dtype == OCT_U8,
         .y_scale = y->scale,
         .y_zero = y->zero_point,
-        .act = &step->node->act,
+        .act = &step->node->act, .queue = setup->queue,
     };
     if (oct_has_input(step, OCT_IN_BIAS)) {
         const void *bias = oct_input_of(setup, step, OCT_IN_BIAS)->data;

@@ -232,12 +232,50 @@ void oct_linear_rescale(const oct_linear *linear, oct_run_scale x)
 }
 
 /* The weights of one group into panels, transformed first for Winograd. */
-static void pack_weights(const oct_linear_desc *desc, oct_packed *packed, const void *w, void *data)
+static void pack_now(const oct_pack_job *job)
 {
-    if (desc->winograd)
-        desc->u8 ? oct_winograd_pack_u8s8(packed, w, data) : oct_winograd_pack_f32(packed, w, data);
+    const void *w = job->weights;
+    if (job->winograd)
+        job->u8 ? oct_winograd_pack_u8s8(job->packed, w, job->data) : oct_winograd_pack_f32(job->packed, w, job->data);
     else
-        desc->u8 ? oct_pack_u8s8(packed, w, data) : oct_pack_f32(packed, w, data);
+        job->u8 ? oct_pack_u8s8(job->packed, w, job->data) : oct_pack_f32(job->packed, w, job->data);
+}
+
+/* At once or later. */
+static oct_status pack_weights(const oct_linear_desc *desc, const oct_pack_job *job)
+{
+    oct_pack_queue *queue = desc->queue;
+    if (!queue) {
+        pack_now(job);
+        return OCT_OK;
+    }
+    if (queue->count == queue->room) {
+        const size_t room = queue->room ? 2 * queue->room : 64;
+        oct_pack_job *grown = oct_grow(queue->jobs, queue->count, room, sizeof *grown);
+        if (!grown)
+            return oct_fail_memory(room * sizeof *grown);
+        queue->jobs = grown;
+        queue->room = room;
+    }
+    queue->jobs[queue->count++] = *job;
+    return OCT_OK;
+}
+
+/* The last ones first: they are mostly the largest, and the small ones then fill what time is left to either thread. */
+static void work_pack(void *arg, size_t begin, size_t end, int thread)
+{
+    const oct_pack_queue *queue = arg;
+    (void)thread;
+    for (size_t i = begin; i < end; i++)
+        pack_now(&queue->jobs[queue->count - 1 - i]);
+}
+
+void oct_pack_waiting(oct_pack_queue *queue, oct_pool *pool)
+{
+    if (pool)
+        oct_pool_run(pool, work_pack, queue, queue->count, 1);
+    oct_free(queue->jobs);
+    *queue = (oct_pack_queue){0};
 }
 
 /* Groups one after the other, each padded to whole cache lines, so that every group's panels are aligned as one alone would be. */
@@ -253,7 +291,7 @@ static oct_status pack_groups(const oct_linear_desc *desc, const oct_gemm_entry 
                             .mult = oct_keep(keeper, desc->groups * padded, sizeof(float)),
                             .acc_bias = oct_keep(keeper, desc->groups * padded, sizeof(int32_t)),
                             .sum = desc->dynamic ? oct_keep(keeper, desc->groups * padded, sizeof(int32_t)) : NULL};
-    uint8_t *data = oct_keep(keeper, desc->groups, bytes);
+    uint8_t *data = oct_keep_raw(keeper, desc->groups, bytes);
     linear->packed = oct_keep(keeper, desc->groups, sizeof *linear->packed);
     if (!spread.bias || !spread.mult || !spread.acc_bias || (desc->dynamic && !spread.sum) || !data || !linear->packed)
         return oct_fail_memory(desc->groups * bytes);
@@ -262,7 +300,9 @@ static oct_status pack_groups(const oct_linear_desc *desc, const oct_gemm_entry 
         const columns to = group_columns(&spread, g * padded);
         const uint8_t *w = (const uint8_t *)desc->weights + g * n * count * elem_size(desc->u8);
         *packed = (oct_packed){.variants = variants, .n = n, .taps = taps, .k = desc->k, .transpose = desc->kernels->transpose_x32};
-        pack_weights(desc, packed, w, data + g * bytes);
+        const oct_pack_job job = {.u8 = desc->u8, .winograd = desc->winograd != NULL, .packed = packed, .weights = w,
+                                  .data = data + g * bytes};
+        OCT_TRY(pack_weights(desc, &job));
         spread_columns(desc, packed, plain, g * n, &to);
     }
     if (desc->winograd) {

@@ -7,6 +7,7 @@
 #include "gemm.h"
 #include "graph.h"
 #include "keeper.h"
+#include "threads.h"
 #include "winograd.h"
 
 /* Scale and zero point of a u8 tensor that are found at run time: real = scale * (q - zero). */
@@ -14,6 +15,22 @@ typedef struct oct_run_scale {
     float scale;
     int32_t zero;
 } oct_run_scale;
+
+/* Weights that wait to be packed, so that the threads of a pool can share the work: most of what creating a session takes. */
+typedef struct oct_pack_job {
+    bool u8, winograd;
+    oct_packed *packed;
+    const void *weights;
+    void *data;
+} oct_pack_job;
+
+typedef struct oct_pack_queue {
+    oct_pack_job *jobs;
+    size_t count, room;
+} oct_pack_queue;
+
+/* Packs what waits and releases the queue; pool NULL: only releases it. */
+void oct_pack_waiting(oct_pack_queue *queue, oct_pool *pool);
 
 /* What is to be packed: y = act(x * w^T + bias (+ residual)). */
 typedef struct oct_linear_desc {
@@ -38,6 +55,7 @@ typedef struct oct_linear_desc {
     float residual_scale;             /* out_u8 only */
     int32_t residual_zero;
     const oct_function *act;          /* must outlive the packed layer */
+    oct_pack_queue *queue;            /* where the weights wait and must stay as they are; NULL: they are packed at once */
 } oct_linear_desc;
 
 /* Numbers per column that wait for x's scale and zero point: `count` padded columns of all groups. */

@@ -2,7 +2,7 @@
  *
  *   oct_session_create
  *       choose_kernels    one table for the whole session; two sessions may have two
- *       prepare_steps     per node: pack weights, compute multipliers and tables, say how much scratch memory is needed
+ *       prepare_steps     per node: compute multipliers and tables, say how much scratch memory is needed; then pack all weights
  *       make_arena        lifetimes of values and scratch -> offsets -> one block            (plan.c)
  *       bind_steps        addresses into the steps; convolutions build their row pointers
  *
@@ -102,35 +102,44 @@ static const oct_runtime_op *runtime_op_of(const oct_graph *graph, const oct_nod
  * more than half of a last-level cache of 32 MB. Decides how weights are kept (winograd.h), never what they give. */
 enum { LASTING_CONSTANTS = 2 * 1024 * 1024 };
 
-static bool constants_last(const oct_graph *graph)
+static size_t constant_bytes(const oct_graph *graph)
 {
     size_t bytes = 0;
     for (int i = 0; i < graph->value_count; i++)
         bytes += graph->values[i].data ? oct_value_bytes(&graph->values[i]) : 0;
-    return bytes <= LASTING_CONSTANTS;
+    return bytes;
+}
+
+static oct_status prepare_step(const oct_session *s, const oct_setup *setup, int n)
+{
+    oct_step *step = &s->steps[n];
+    step->node = &s->graph->nodes[n];
+    step->op = runtime_op_of(s->graph, step->node);
+    const oct_status status = step->op->prepare(setup, step);
+    if (status != OCT_OK)
+        return oct_fail_in(status, "node %s", step->node->name);
+    step->bytes_moved = bytes_moved(s->graph, step->node, step->algo);
+    return OCT_OK;
 }
 
 /* Without addresses, because the scratch memory that the plan has to place is known only afterwards. */
 static oct_status prepare_steps(oct_session *s)
 {
+    oct_pack_queue queue = {0};
+    s->keeper.expected = constant_bytes(s->graph);   /* packed, they take about as much again */
     const oct_setup setup = {.graph = s->graph, .kernels = s->kernels, .threads = s->threads, .winograd = s->winograd,
-                             .lasting = constants_last(s->graph), .keeper = &s->keeper,
+                             .lasting = s->keeper.expected <= LASTING_CONSTANTS, .keeper = &s->keeper, .queue = &queue,
                              .run_scales = oct_keep(&s->keeper, (size_t)s->graph->value_count, sizeof *setup.run_scales)};
     if (!setup.run_scales)
         return oct_fail_memory((size_t)s->graph->value_count * sizeof *setup.run_scales);
     s->steps = oct_alloc((size_t)s->graph->node_count, sizeof *s->steps);
     if (!s->steps)
         return oct_fail_memory((size_t)s->graph->node_count * sizeof *s->steps);
-    for (int n = 0; n < s->graph->node_count; n++) {
-        oct_step *step = &s->steps[n];
-        step->node = &s->graph->nodes[n];
-        step->op = runtime_op_of(s->graph, step->node);
-        const oct_status status = step->op->prepare(&setup, step);
-        if (status != OCT_OK)
-            return oct_fail_in(status, "node %s", step->node->name);
-        step->bytes_moved = bytes_moved(s->graph, step->node, step->algo);
-    }
-    return OCT_OK;
+    oct_status status = OCT_OK;
+    for (int n = 0; status == OCT_OK && n < s->graph->node_count; n++)
+        status = prepare_step(s, &setup, n);
+    oct_pack_waiting(&queue, status == OCT_OK ? s->pool : NULL);
+    return status;
 }
 
 /* One block for everything that a run writes. */
