@@ -102,6 +102,15 @@ static arg_result bad_scheme(const arg_spec *spec, const char *word)
     return args_bad(spec, "--scheme %s: this build cannot make it (possible: %sall)", word, names);
 }
 
+static bool has_scheme(const bench_lists *lists, const twin_scheme *scheme)
+{
+    for (int i = 0; i < lists->scheme_count; i++)
+        if (lists->schemes[i] == scheme)
+            return true;
+    return false;
+}
+
+/* A scheme that is named twice is measured once. */
 arg_result bench_parse_schemes(const arg_spec *spec, const char *text, bench_lists *lists)
 {
     char word[32];
@@ -109,9 +118,9 @@ arg_result bench_parse_schemes(const arg_spec *spec, const char *text, bench_lis
     while ((text = next_word(text, word, sizeof word))) {
         const int before = lists->scheme_count;
         for (size_t i = 0; i < twin_scheme_count() && lists->scheme_count < BENCH_MAX_SCHEMES; i++)
-            if (!strcmp(word, "all") || twin_scheme_find(word) == twin_scheme_at(i))
+            if ((!strcmp(word, "all") || twin_scheme_find(word) == twin_scheme_at(i)) && !has_scheme(lists, twin_scheme_at(i)))
                 lists->schemes[lists->scheme_count++] = twin_scheme_at(i);
-        if (lists->scheme_count == before)
+        if (lists->scheme_count == before && strcmp(word, "all") && !twin_scheme_find(word))
             return bad_scheme(spec, word);
     }
     return ARGS_OK;

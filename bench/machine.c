@@ -3,11 +3,14 @@
  * Elsewhere, and where a virtual machine hides it, usual values stand in: the cache sizes only decide how much data a memory level
  * is measured with and to which level a layer's data are counted, the name is only printed.
  */
+#define _POSIX_C_SOURCE 200809L /* sysconf, getrlimit */
 #include "machine.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 /* The value of the first "key : value" line of a file whose key is `key`. */
 static bool find_line(const char *path, const char *key, char *value, size_t size)
@@ -86,9 +89,11 @@ void machine_read(machine *m)
 }
 
 /* The number at the beginning of a file; 0 for "max", or if there is no such file. */
-static double read_number(const char *path)
+static double read_number(const char *folder, const char *name)
 {
+    char path[320];
     double value = 0;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "r");
     if (file && fscanf(file, "%lf", &value) != 1)
         value = 0;
@@ -97,15 +102,57 @@ static double read_number(const char *path)
     return value;
 }
 
-/* Page cache counts as used by the control group, though it can be had: so this is cautious. */
+/* What the control group of this folder, and those above it, leave. Page cache counts as used, though it can be had: so this is
+ * cautious. */
+static double group_leaves(char *folder, size_t top, const char *limit, const char *used, double there)
+{
+    for (;;) {
+        const double most = read_number(folder, limit), now = read_number(folder, used);
+        if (most > 0 && most - now < there)
+            there = most - now;
+        char *slash = strrchr(folder, '/');
+        if (strlen(folder) <= top || !slash)
+            return there;
+        *slash = '\0';
+    }
+}
+
+/* Lines like "0::/user.slice" (version 2) and "4:memory:/user.slice" (version 1). In a container the path may be that outside; then only
+ * the top, which is the container's own, exists. */
+static double groups_leave(double there)
+{
+    char line[256], folder[288];
+    FILE *file = fopen("/proc/self/cgroup", "r");
+    while (file && fgets(line, sizeof line, file)) {
+        const char *path = strchr(line, ':') ? strchr(strchr(line, ':') + 1, ':') : NULL;
+        const bool second = !strncmp(line, "0::", 3), first = strstr(line, ":memory:") != NULL;
+        if (!path || !(first || second))
+            continue;
+        line[strcspn(line, "\n")] = '\0';
+        const char *top = second ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
+        snprintf(folder, sizeof folder, "%s%s", top, path + 1);
+        there = second ? group_leaves(folder, strlen(top), "memory.max", "memory.current", there)
+                       : group_leaves(folder, strlen(top), "memory.limit_in_bytes", "memory.usage_in_bytes", there);
+    }
+    if (file)
+        fclose(file);
+    return there;
+}
+
+/* The address space that `ulimit -v` leaves. */
+static double limit_leaves(double there)
+{
+    struct rlimit limit;
+    const double used = read_number("/proc/self", "statm") * (double)sysconf(_SC_PAGESIZE);
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && (double)limit.rlim_cur - used < there)
+        there = (double)limit.rlim_cur - used;
+    return there;
+}
+
 double machine_free_memory(void)
 {
     char text[64];
-    double there = 0;
-    if (find_line("/proc/meminfo", "MemAvailable", text, sizeof text))
-        there = 1024 * atof(text);
-    const double limit = read_number("/sys/fs/cgroup/memory.max"), used = read_number("/sys/fs/cgroup/memory.current");
-    if (limit > 0 && (there <= 0 || limit - used < there))
-        there = limit - used;
-    return there;
+    if (!find_line("/proc/meminfo", "MemAvailable", text, sizeof text))
+        return 0;
+    return limit_leaves(groups_leave(1024 * atof(text)));
 }

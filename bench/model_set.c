@@ -55,20 +55,34 @@ static bool load_file(model_file *file, failure *why)
     return describe_layers(file, why);
 }
 
-/* The float graph of a group: from the zoo, or out of the float file that its twins are made of. */
-static bool open_graph(const model_set *set, int group, oct_graph **graph, failure *why)
+/* A network of the zoo as a float model. The weights are twice in memory only here. */
+static bool make_float(const zoo_network *network, oct_model **model, failure *why)
 {
-    *graph = NULL;
+    oct_graph *graph = NULL;
+    const bool ok = zoo_float(network, ZOO_SEED, &graph, why) &&
+                    (oct_model_from_graph(graph, model) == OCT_OK || fail_library(why, network->name));
+    oct_graph_free(graph);
+    return ok;
+}
+
+/* What the twins of a group are made of: the float file before them, or a network of the zoo, which is then in *made. NULL: the group
+ * has no twins. */
+static bool open_float(const model_set *set, int group, const oct_model **model, oct_model **made, failure *why)
+{
+    *model = *made = NULL;
     for (int i = 0; i < set->file_count; i++) {
         const model_file *file = &set->files[i];
         if (file->group != group || !file->twin)
             continue;
-        if (file->network)
-            return zoo_float(file->network, ZOO_SEED, graph, why);
-        /* Twins stand behind their float file. */
+        if (file->network) {
+            const bool ok = make_float(file->network, made, why);
+            *model = *made;
+            return ok;
+        }
         while (set->files[i].twin)
             i--;
-        return oct_graph_from_model(set->files[i].model, graph) == OCT_OK || fail_library(why, set->files[i].path);
+        *model = set->files[i].model;
+        return true;
     }
     return true;
 }
@@ -76,38 +90,39 @@ static bool open_graph(const model_set *set, int group, oct_graph **graph, failu
 static bool make_twin(model_file *file, const oct_graph *graph, const oct_model *float_model, failure *why)
 {
     oct_graph *twin = NULL;
-    bool ok = !file->twin->make || file->twin->make(graph, float_model, file->name, &twin, why);
-    if (ok && oct_model_from_graph(twin ? twin : graph, &file->model) != OCT_OK)
+    bool ok = file->twin->make(graph, float_model, file->name, &twin, why);
+    if (ok && oct_model_from_graph(twin, &file->model) != OCT_OK)
         ok = fail_library(why, file->name);
     oct_graph_free(twin);
     return ok && describe_layers(file, why);
 }
 
-/* Twins first: making them takes memory, which is free again when the float model comes. */
+/* A file as it is, or the float model itself, which was made here. */
+static bool open_plain(model_file *file, oct_model **made, failure *why)
+{
+    if (!file->twin)
+        return file->model || load_file(file, why);
+    file->model = *made;
+    *made = NULL;
+    return describe_layers(file, why);
+}
+
+/* The graph that twins are made of borrows the float model's weights: those of a large network should be in memory once. */
 bool model_group_open(model_set *set, int group, failure *why)
 {
-    oct_graph *graph;
-    bool ok = open_graph(set, group, &graph, why);
-    oct_model *inputs = NULL;
-    for (int i = 0; i < set->file_count && ok; i++)
-        if (set->files[i].group == group && set->files[i].twin && set->files[i].twin->make) {
-            if (!inputs && oct_model_from_graph(graph, &inputs) != OCT_OK)
-                ok = fail_library(why, set->files[i].name);
-            ok = ok && make_twin(&set->files[i], graph, inputs, why);
-        }
-    for (int i = 0; i < set->file_count && ok; i++)
-        if (set->files[i].group == group && !set->files[i].model) {
-            if (!set->files[i].twin) {
-                ok = load_file(&set->files[i], why);
-            } else {
-                /* The model that told the inputs is the float model. */
-                set->files[i].model = inputs;
-                inputs = NULL;
-                ok = set->files[i].model ? describe_layers(&set->files[i], why) : make_twin(&set->files[i], graph, NULL, why);
-            }
-        }
-    oct_model_free(inputs);
+    const oct_model *float_model;
+    oct_model *made;
+    oct_graph *graph = NULL;
+    bool ok = open_float(set, group, &float_model, &made, why);
+    if (ok && float_model && oct_graph_from_model(float_model, &graph) != OCT_OK)
+        ok = fail_library(why, set->files[0].name);
+    for (int i = 0; i < set->file_count && ok; i++) {
+        model_file *file = &set->files[i];
+        if (file->group == group)
+            ok = file->twin && file->twin->make ? make_twin(file, graph, float_model, why) : open_plain(file, &made, why);
+    }
     oct_graph_free(graph);
+    oct_model_free(made);
     return ok;
 }
 
