@@ -454,6 +454,8 @@ static void spy_kernel(const oct_tile *t)
 static const oct_gemm_entry spy_f32[] = {{spy_kernel, 5, 8, 1, OCT_ELEM_F32, OCT_ELEM_F32, "spy", 0},
                                          {NULL, 0, 0, 0, 0, 0, NULL, 0}};
 static const oct_gemm_entry spy_u8[] = {{spy_kernel, 5, 8, 4, OCT_ELEM_U8, OCT_ELEM_S8, "spy", 0}, {NULL, 0, 0, 0, 0, 0, NULL, 0}};
+static const oct_gemm_entry spy_u8_shifted[] = {{spy_kernel, 5, 8, 4, OCT_ELEM_U8, OCT_ELEM_S8, "spy", 128},
+                                                {NULL, 0, 0, 0, 0, 0, NULL, 0}};
 static const oct_gemm_entry spy_s16[] = {{spy_kernel, 5, 8, 2, OCT_ELEM_S16, OCT_ELEM_S16, "spy", 0},
                                          {NULL, 0, 0, 0, 0, 0, NULL, 0}};
 static const oct_gemm_entry spy_mixed[] = {{spy_kernel, 7, 32, 1, OCT_ELEM_F32, OCT_ELEM_F32, "spy", 0},
@@ -498,7 +500,7 @@ static void coverage(void)
 }
 
 /* A tile is one output row here, so the top and the bottom one have three padded taps each: left out where that is exact. */
-static size_t fewest_taps(const oct_gemm_entry *variants, bool with_padding)
+static size_t fewest_taps(const oct_gemm_entry *variants, bool with_padding, uint8_t zero)
 {
     static float in[25 * 3], padding[3], out[25 * 8];
     static char w[9 * 4 * 8 * 4];
@@ -509,6 +511,7 @@ static size_t fewest_taps(const oct_gemm_entry *variants, bool with_padding)
                               .kernel_h = 3, .kernel_w = 3, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1,
                               .pad_top = 1, .pad_left = 1,
                               .groups = 1};
+    memset(padding, zero, sizeof padding);
     oct_conv_rows(&s, in, elem_bytes((oct_elem)variants->a_elem), padding, rows);
     oct_packed packed = {.variants = variants, .n = 8, .taps = 9, .k = 3, .data = w};
     oct_gemm_job job = {.packed = &packed, .m = 25, .rows = rows, .padding = with_padding ? padding : NULL,
@@ -520,10 +523,14 @@ static size_t fewest_taps(const oct_gemm_entry *variants, bool with_padding)
 
 static void skipped_padding(void)
 {
-    CHECK(fewest_taps(spy_f32, true) == 6);
-    CHECK(fewest_taps(spy_f32, false) == 9);
-    CHECK(fewest_taps(spy_s16, true) == 6);
-    CHECK(fewest_taps(spy_u8, true) == 9);
+    CHECK(fewest_taps(spy_f32, true, 0) == 6);
+    CHECK(fewest_taps(spy_f32, false, 0) == 9);
+    CHECK(fewest_taps(spy_s16, true, 0) == 6);
+    /* u8: where the zero point is what the kernel subtracts */
+    CHECK(fewest_taps(spy_u8, true, 0) == 6);
+    CHECK(fewest_taps(spy_u8, true, 1) == 9);
+    CHECK(fewest_taps(spy_u8_shifted, true, 128) == 6);
+    CHECK(fewest_taps(spy_u8_shifted, true, 0) == 9);
 }
 
 /* ------------------------------------------------------------------------------------------------ pooling ---- */

@@ -138,9 +138,9 @@ OCT_INLINE __m512 oct_add_residual_u8(__m512 x, const uint8_t *residual, size_t 
     return _mm512_add_ps(x, _mm512_mul_ps(_mm512_cvtepi32_ps(shifted), _mm512_set1_ps(e->residual_mult)));
 }
 
-/* Four vectors of accumulators from row `row` on, `inside` of them in the tile: clamp(rne((float)acc * mult (+ residual)) +
- * zero). */
-OCT_INLINE void oct_store_four_u8(const oct_epilogue *e, size_t row, size_t n, const __m512i *acc, const size_t inside,
+/* Four vectors of accumulators from row `row` on, `inside` of them in the tile (a constant), of which `rows` rows exist:
+ * clamp(rne((float)acc * mult (+ residual)) + zero). */
+OCT_INLINE void oct_store_rows_u8(const oct_epilogue *e, size_t row, size_t n, const __m512i *acc, const size_t inside, size_t rows,
                                   const size_t nv)
 {
     __m512 x[4];
@@ -151,16 +151,25 @@ OCT_INLINE void oct_store_four_u8(const oct_epilogue *e, size_t row, size_t n, c
     if (e->residual) {
         const uint8_t *residual = (const uint8_t *)e->residual + row * e->residual_ld;
         OCT_UNROLL
-        for (size_t j = 0; j < inside; j++)
-            x[j] = oct_add_residual_u8(x[j], residual + j / nv * e->residual_ld + 16 * (j % nv), oct_left(n, 16 * (j % nv)), e);
+        for (size_t j = 0; j < 4; j++)
+            if (j < inside && j / nv < rows)
+                x[j] = oct_add_residual_u8(x[j], residual + j / nv * e->residual_ld + 16 * (j % nv), oct_left(n, 16 * (j % nv)), e);
     }
     OCT_UNROLL
     for (size_t j = 0; j < 4; j++)
         q[j] = _mm512_cvtps_epi32(x[j]);
     const __m512i bytes = oct_bytes_64(q, e);
     OCT_UNROLL
-    for (size_t i = 0; i < inside / nv; i++)
-        oct_store_piece((uint8_t *)e->out + (row + i) * e->out_ld, bytes, i, nv, n);
+    for (size_t i = 0; i < 4 / nv; i++)
+        if (i < inside / nv && i < rows)
+            oct_store_piece((uint8_t *)e->out + (row + i) * e->out_ld, bytes, i, nv, n);
+}
+
+/* The same when all that is in the tile exists. */
+OCT_INLINE void oct_store_four_u8(const oct_epilogue *e, size_t row, size_t n, const __m512i *acc, const size_t inside,
+                                  const size_t nv)
+{
+    oct_store_rows_u8(e, row, n, acc, inside, inside / nv, nv);
 }
 
 /* --------------------------------------------------------------------------------------------- a tile ----
@@ -168,16 +177,20 @@ OCT_INLINE void oct_store_four_u8(const oct_epilogue *e, size_t row, size_t n, c
  * output of u8s8 and u8 output of f32) goes by way of memory, or every one of some thirty tile sizes would hold a copy of all
  * that code. */
 
+/* The row to read for row r of a tile that computes more rows than exist: itself, or the first. `least` exist for certain. */
+OCT_INLINE size_t oct_row_or_first(const oct_tile *t, const size_t r, const size_t least) { return r < least || r < t->m ? r : 0; }
+
 /* acc: t->m rows of nv vectors; room for a multiple of four. */
 void oct_finish_f32_avx512(const oct_tile *t, const float *acc, size_t nv);
 void oct_finish_s32_avx512(const oct_tile *t, const int32_t *acc, size_t nv);
 
-OCT_INLINE void oct_store_tile_f32(const oct_tile *t, __m512 *acc, const size_t mr, const size_t nv)
+OCT_INLINE void oct_store_tile_f32(const oct_tile *t, __m512 *acc, const size_t mr, const size_t least, const size_t nv)
 {
     if (t->n == 16 * nv && t->e.out_elem == OCT_ELEM_F32) {
         OCT_UNROLL
         for (size_t r = 0; r < mr; r++)
-            oct_store_row_f32(&t->e, r, 16 * nv, acc + r * nv, nv);
+            if (r < least || r < t->m)
+                oct_store_row_f32(&t->e, r, 16 * nv, acc + r * nv, nv);
     } else {
         _Alignas(64) float stored[OCT_TILE_VECTORS * 16];
         OCT_UNROLL
@@ -187,14 +200,22 @@ OCT_INLINE void oct_store_tile_f32(const oct_tile *t, __m512 *acc, const size_t 
     }
 }
 
-OCT_INLINE void oct_store_tile_s32(const oct_tile *t, const __m512i *acc, const size_t mr, const size_t nv)
+OCT_INLINE void oct_store_tile_s32(const oct_tile *t, const __m512i *acc, const size_t mr, const size_t least, const size_t nv)
 {
     const size_t rows = 4 / nv;
-    const oct_epilogue e = t->e; /* a copy: what is stored cannot change it, so nothing of it is loaded again for every row */
-    if (t->n == 16 * nv && e.out_elem == OCT_ELEM_U8) {
+    /* A copy: what is stored cannot change it, so nothing of it is loaded again for every row. Field by field: by vectors it would wait
+     * for the words that the caller has just written. */
+    const oct_epilogue e = {
+        .mult = t->e.mult, .residual = t->e.residual, .residual_ld = t->e.residual_ld, .residual_mult = t->e.residual_mult,
+        .residual_zero = t->e.residual_zero, .qlo = t->e.qlo, .qhi = t->e.qhi, .out_zero = t->e.out_zero, .out = t->e.out,
+        .out_ld = t->e.out_ld};
+    if (t->n == 16 * nv && t->e.out_elem == OCT_ELEM_U8) {
         OCT_UNROLL
-        for (size_t r = 0; r < mr; r += rows)
-            oct_store_four_u8(&e, r, 16 * nv, acc + r * nv, mr - r < rows ? (mr - r) * nv : 4, nv);
+        for (size_t r = 0; r < mr; r += rows) {
+            const size_t inside = mr - r < rows ? (mr - r) * nv : 4;
+            if (r < least || r < t->m)
+                oct_store_rows_u8(&e, r, 16 * nv, acc + r * nv, inside, r + inside / nv <= least ? inside / nv : t->m - r, nv);
+        }
     } else {
         _Alignas(64) int32_t stored[OCT_TILE_VECTORS * 16];
         OCT_UNROLL

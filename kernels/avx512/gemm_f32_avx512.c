@@ -23,9 +23,9 @@
 
 enum { MR = 12, NV = 4 };
 
-/* mr rows and nv vectors of 16 columns, constants wherever this is inlined: the loops over them unroll and acc lives in
- * registers. */
-OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t nv)
+/* mr rows, of which t->m exist, at least `least`, and nv vectors of 16 columns: constants wherever this is inlined, so the loops over
+ * them unroll and acc lives in registers. */
+OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t least, const size_t nv)
 {
     /* 1. Accumulators start at the bias. One straight initialisation: with a choice here gcc would spill all of them round the
      * loop. */
@@ -42,7 +42,7 @@ OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t nv)
         const float *a[MR];
         OCT_UNROLL
         for (size_t r = 0; r < mr; r++)
-            a[r] = (const float *)t->a[r * t->a_stride + tap] + t->a_offset;
+            a[r] = (const float *)t->a[oct_row_or_first(t, r, least) * t->a_stride + tap] + t->a_offset;
 
         /* 3. Along k: one row of the panel, one element of every row of a. */
         for (size_t i = 0; i < t->k; i++, b += 16 * nv) {
@@ -62,38 +62,32 @@ OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t nv)
     }
 
     /* 5. Epilogue, row by row. */
-    oct_store_tile_f32(t, acc, mr, nv);
+    oct_store_tile_f32(t, acc, mr, least, nv);
 }
 
 void oct_gemm_f32_6x64_avx512(const oct_tile *t)
 {
     switch (t->m) {
-    case 1: tile(t, 1, 4); break;
-    case 2: tile(t, 2, 4); break;
-    case 3: tile(t, 3, 4); break;
-    case 4: tile(t, 4, 4); break;
-    case 5: tile(t, 5, 4); break;
-    default: tile(t, 6, 4); break;
+    case 1: tile(t, 1, 1, 4); break;
+    case 2: tile(t, 2, 2, 4); break;
+    case 3: tile(t, 3, 3, 4); break;
+    case 4: tile(t, 4, 4, 4); break;
+    case 5: tile(t, 5, 5, 4); break;
+    default: tile(t, 6, 6, 4); break;
     }
 }
 
-/* The narrow tiles: 1..12 rows. */
+/* The narrow tiles: 1..12 rows, computed as 4, 8, 10 or 12 (gemm_u8s8_body_avx512.h says why). */
 OCT_INLINE void narrow(const oct_tile *t, const size_t nv)
 {
-    switch (t->m) {
-    case 1: tile(t, 1, nv); break;
-    case 2: tile(t, 2, nv); break;
-    case 3: tile(t, 3, nv); break;
-    case 4: tile(t, 4, nv); break;
-    case 5: tile(t, 5, nv); break;
-    case 6: tile(t, 6, nv); break;
-    case 7: tile(t, 7, nv); break;
-    case 8: tile(t, 8, nv); break;
-    case 9: tile(t, 9, nv); break;
-    case 10: tile(t, 10, nv); break;
-    case 11: tile(t, 11, nv); break;
-    default: tile(t, 12, nv); break;
-    }
+    if (t->m > 10)
+        tile(t, 12, 11, nv);
+    else if (t->m > 8)
+        tile(t, 10, 9, nv);
+    else if (t->m > 4)
+        tile(t, 8, 5, nv);
+    else
+        tile(t, 4, 1, nv);
 }
 
 void oct_gemm_f32_12x32_avx512(const oct_tile *t) { narrow(t, 2); }

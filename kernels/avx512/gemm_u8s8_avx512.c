@@ -23,10 +23,12 @@
 #include "epilogue_avx512.h"
 #include "gemm_avx512.h"
 
-enum { MR = 12, NV = 4, KR = 2 };
+enum { KR = 2 };
+typedef int16_t row_elem;
+typedef int16_t panel_elem;
 
 /* Two neighbours of a row in every lane. */
-OCT_INLINE __m512i broadcast_group(const int16_t *a)
+OCT_INLINE __m512i broadcast_group(const row_elem *a)
 {
     int32_t two;
     memcpy(&two, a, sizeof two);
@@ -34,95 +36,17 @@ OCT_INLINE __m512i broadcast_group(const int16_t *a)
 }
 
 /* The last one of a row, then a zero. */
-OCT_INLINE __m512i broadcast_rest(const int16_t *a) { return _mm512_set1_epi32((uint16_t)*a); }
+OCT_INLINE __m512i broadcast_rest(const row_elem *a, __mmask16 some)
+{
+    (void)some;             /* it can only be one */
+    return _mm512_set1_epi32((uint16_t)*a);
+}
 
 OCT_INLINE __m512i add_products(__m512i acc, __m512i x, __m512i w) { return _mm512_add_epi32(acc, _mm512_madd_epi16(x, w)); }
 
-/* mr rows and nv vectors of 16 columns, constants wherever this is inlined: the loops over them unroll and acc lives in
- * registers. */
-OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t nv)
-{
-    /* 1. Accumulators start at acc_bias. One straight initialisation: with a choice here gcc would spill all of them round the
-     * loop. */
-    __m512i acc[OCT_TILE_VECTORS];
-    OCT_UNROLL
-    for (size_t r = 0; r < mr; r++)
-        OCT_UNROLL
-        for (size_t v = 0; v < nv; v++)
-            acc[r * nv + v] = _mm512_load_si512(t->e.acc_bias + 16 * v);
-    const int16_t *b = t->b;
-    const size_t k_whole = t->k - t->k % KR;
+#include "gemm_u8s8_body_avx512.h"
 
-    for (size_t tap = 0; tap < t->taps; tap++) {
-        /* 2. This tap's row pointers. */
-        const int16_t *a[MR];
-        OCT_UNROLL
-        for (size_t r = 0; r < mr; r++)
-            a[r] = (const int16_t *)t->a[r * t->a_stride + tap] + t->a_offset;
-
-        /* 3. Along k, whole groups. */
-        for (size_t i = 0; i < k_whole; i += KR, b += 16 * KR * nv) {
-            __m512i column[NV];
-            OCT_UNROLL
-            for (size_t v = 0; v < nv; v++)
-                column[v] = _mm512_load_si512(b + 16 * KR * v);
-            OCT_UNROLL
-            for (size_t r = 0; r < mr; r++) {
-                /* 4. Broadcast two of a, multiply, add. */
-                const __m512i x = broadcast_group(a[r] + i);
-                OCT_UNROLL
-                for (size_t v = 0; v < nv; v++)
-                    acc[r * nv + v] = add_products(acc[r * nv + v], x, column[v]);
-            }
-        }
-
-        /* 3b. The ragged group: a ends at k, so what is missing counts as zero (as the weights there are). */
-        if (k_whole < t->k) {
-            OCT_UNROLL
-            for (size_t r = 0; r < mr; r++) {
-                const __m512i x = broadcast_rest(a[r] + k_whole);
-                OCT_UNROLL
-                for (size_t v = 0; v < nv; v++)
-                    acc[r * nv + v] = add_products(acc[r * nv + v], x, _mm512_load_si512(b + 16 * KR * v));
-            }
-            b += 16 * KR * nv;
-        }
-    }
-
-    /* 5. Epilogue, row by row. */
-    oct_store_tile_s32(t, acc, mr, nv);
-}
-
-void oct_gemm_u8s8_6x64_avx512(const oct_tile *t)
-{
-    switch (t->m) {
-    case 1: tile(t, 1, 4); break;
-    case 2: tile(t, 2, 4); break;
-    case 3: tile(t, 3, 4); break;
-    case 4: tile(t, 4, 4); break;
-    case 5: tile(t, 5, 4); break;
-    default: tile(t, 6, 4); break;
-    }
-}
-
-/* The narrow tiles: 1..12 rows. */
-OCT_INLINE void narrow(const oct_tile *t, const size_t nv)
-{
-    switch (t->m) {
-    case 1: tile(t, 1, nv); break;
-    case 2: tile(t, 2, nv); break;
-    case 3: tile(t, 3, nv); break;
-    case 4: tile(t, 4, nv); break;
-    case 5: tile(t, 5, nv); break;
-    case 6: tile(t, 6, nv); break;
-    case 7: tile(t, 7, nv); break;
-    case 8: tile(t, 8, nv); break;
-    case 9: tile(t, 9, nv); break;
-    case 10: tile(t, 10, nv); break;
-    case 11: tile(t, 11, nv); break;
-    default: tile(t, 12, nv); break;
-    }
-}
+void oct_gemm_u8s8_6x64_avx512(const oct_tile *t) { wide(t); }
 
 void oct_gemm_u8s8_12x32_avx512(const oct_tile *t) { narrow(t, 2); }
 

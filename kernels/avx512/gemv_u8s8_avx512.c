@@ -66,7 +66,7 @@ OCT_INLINE void row(const oct_tile *t, const size_t nv)
     OCT_UNROLL
     for (size_t j = nv; j < SUMS; j++)
         acc[j % nv] = _mm512_add_epi32(acc[j % nv], acc[j]);
-    oct_store_tile_s32(t, acc, 1, nv);
+    oct_store_tile_s32(t, acc, 1, 1, nv);
 }
 
 void oct_gemv_u8s8_1x64_avx512(const oct_tile *t) { row(t, 4); }
