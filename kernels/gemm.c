@@ -80,15 +80,15 @@ static bool tap_is_padding(const oct_gemm_job *job, size_t row, size_t m, size_t
     return true;
 }
 
-/* Whether padding counts for nothing in a sum: f32 and s16 rows hold zeros there. u8 rows hold the zero point, which acc_bias makes up
- * for at every tap; nothing is to be made up for if it is what the kernel subtracts anyway: 0 after most activations. */
+/* Whether padding counts for nothing in a sum: f32 and s16 rows hold zeros there. u8 rows hold the zero point, which acc_bias
+ * makes up for at every tap; nothing is to be made up for if it is what the kernel subtracts anyway: 0 after most activations. */
 static bool padding_adds_nothing(const oct_gemm_job *job, const oct_gemm_entry *entry)
 {
     return entry->a_elem != OCT_ELEM_U8 || *(const uint8_t *)job->padding == entry->a_shift;
 }
 
-/* Leaves out taps at both ends that are padding in every row, where that is exact. In a 3x3 convolution that is a third of the work of
- * tiles in the top and bottom row. */
+/* Leaves out taps at both ends that are padding in every row, where that is exact. In a 3x3 convolution that is a third of the
+ * work of tiles in the top and bottom row. */
 static void skip_padding(const oct_gemm_job *job, const oct_panel *p, size_t row, oct_tile *t)
 {
     if (!job->padding || !job->rows || !padding_adds_nothing(job, p->entry))
@@ -132,8 +132,8 @@ static inline void begin_tile(const oct_gemm_job *job, const oct_panel *p, size_
 
 /* ----------------------------------------------------------------------------------------- the loops ---- */
 
-/* Rows of a block. With four-way dot products (VNNI) and k of 64 or less, requantising costs a fifth of a tile's time, and tiles of 4 x
- * 64 let the core do more of it beside the next tile's products than 6 x 64: 85 % instead of 82 % of the peak, K = 64. */
+/* Rows of a block. With four-way dot products (VNNI) and k of 64 or less, requantising costs a fifth of a tile's time, and tiles
+ * of 4 x 64 let the core do more of it beside the next tile's products than 6 x 64: 85 % instead of 82 % of the peak, K = 64. */
 static size_t most_rows(const oct_gemm_job *job, const oct_panel *p)
 {
     const oct_gemm_entry *e = p->entry;

@@ -203,8 +203,8 @@ OCT_INLINE void oct_store_tile_f32(const oct_tile *t, __m512 *acc, const size_t 
 OCT_INLINE void oct_store_tile_s32(const oct_tile *t, const __m512i *acc, const size_t mr, const size_t least, const size_t nv)
 {
     const size_t rows = 4 / nv;
-    /* A copy: what is stored cannot change it, so nothing of it is loaded again for every row. Field by field: by vectors it would wait
-     * for the words that the caller has just written. */
+    /* A copy: what is stored cannot change it, so nothing of it is loaded again for every row. Field by field: by vectors it would
+     * wait for the words that the caller has just written. */
     const oct_epilogue e = {
         .mult = t->e.mult, .residual = t->e.residual, .residual_ld = t->e.residual_ld, .residual_mult = t->e.residual_mult,
         .residual_zero = t->e.residual_zero, .qlo = t->e.qlo, .qhi = t->e.qhi, .out_zero = t->e.out_zero, .out = t->e.out,

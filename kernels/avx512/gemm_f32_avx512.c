@@ -23,8 +23,8 @@
 
 enum { MR = 12, NV = 4 };
 
-/* mr rows, of which t->m exist, at least `least`, and nv vectors of 16 columns: constants wherever this is inlined, so the loops over
- * them unroll and acc lives in registers. */
+/* mr rows, of which t->m exist, at least `least`, and nv vectors of 16 columns: constants wherever this is inlined, so the loops
+ * over them unroll and acc lives in registers. */
 OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t least, const size_t nv)
 {
     /* 1. Accumulators start at the bias. One straight initialisation: with a choice here gcc would spill all of them round the

@@ -8,10 +8,10 @@
  *
  * and has drawn tile and panel.
  *
- * Sizes. 64 columns: a tile for each of 1..6 rows. Narrower panels: tiles of 4, 8, 10 and 12 rows only; one with fewer rows takes the
- * next and multiplies its first row once more for each row that is missing, which is then not stored. Every size is some 1.5 KB of
- * code, and little is lost: the loops cut blocks in pairs of rows (OCT_PAIRED_MR), more than 12 rows in blocks of 8 to 12.
- */
+ * Sizes. 64 columns: a tile for each of 1..6 rows. Narrower panels: tiles of 4, 8, 10 and 12 rows only; one with fewer rows takes
+ * the next and multiplies its first row once more for each row that is missing, which is then not stored. Every size is some 1.5
+ * KB of code, and little is lost: the loops cut blocks in pairs of rows (OCT_PAIRED_MR), more than 12 rows in blocks of 8 to 12.
+ * */
 #ifndef OCT_GEMM_U8S8_BODY_AVX512_H
 #define OCT_GEMM_U8S8_BODY_AVX512_H
 
@@ -19,8 +19,8 @@
 
 enum { MR = 12, NV = 4 };
 
-/* mr rows, of which t->m exist, at least `least`, and nv vectors of 16 columns: constants wherever this is inlined, so the loops over
- * them unroll and acc lives in registers. */
+/* mr rows, of which t->m exist, at least `least`, and nv vectors of 16 columns: constants wherever this is inlined, so the loops
+ * over them unroll and acc lives in registers. */
 OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t least, const size_t nv)
 {
     /* 1. Accumulators start at acc_bias. One straight initialisation: with a choice here gcc would spill all of them round the
