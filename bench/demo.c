@@ -233,7 +233,6 @@ int bench_demo(int argc, char **argv)
     demo_options o = {.threads = 1, .seconds = 1};
     arg_option transform[DATA_OPTION_ROWS], outputs[BENCH_OUTPUT_ROWS];
     bench_output_rows(&o.output, outputs);
-    data_transform_init(&o.transform);
     data_option_rows(&o.transform, transform);
     const arg_option options[] = {
         {"--test", .kind = ARG_TEXT, .to = &o.test, .value = "FILE", .help = "samples to be classified", .required = true},

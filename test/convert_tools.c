@@ -205,6 +205,20 @@ void net_free_inputs(const oct_graph *g, float **inputs)
     free(inputs);
 }
 
+oct_calibration *net_calibrated(const oct_graph *g, int samples, float lo, float hi)
+{
+    oct_calibration *c = NULL;
+    oct_status status = oct_calibration_create(g, &(oct_options){.isa = test_isa(), .threads = 1}, &c);
+    for (int i = 0; status == OCT_OK && i < samples; i++) {
+        float **inputs = net_random_inputs(g, lo, hi);
+        status = oct_calibration_add(c, (const void *const *)inputs);
+        net_free_inputs(g, inputs);
+    }
+    if (status != OCT_OK)
+        test_fail(__FILE__, __LINE__, "%s", oct_error());
+    return c;
+}
+
 static oct_status run_session(const oct_graph *g, oct_session *session, float *const *inputs, float *outputs)
 {
     for (int i = 0; i < g->input_count; i++) {

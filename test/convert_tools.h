@@ -3,6 +3,7 @@
 #define TEST_CONVERT_TOOLS_H
 
 #include "graph.h"
+#include "octet_convert.h"
 
 /* ---- building: one call per node, random weights from test_random; a failure shows in oct_graph_status ---- */
 oct_graph *net_create(void);
@@ -38,6 +39,8 @@ int net_changes(const oct_optimize_report *report, const char *pass);
 /* Random elements in [lo, hi] for every input; release with net_free_inputs. */
 float **net_random_inputs(const oct_graph *g, float lo, float hi);
 void net_free_inputs(const oct_graph *g, float **inputs);
+/* A calibration that has seen so many random samples in [lo, hi]; a failure fails the case. */
+oct_calibration *net_calibrated(const oct_graph *g, int samples, float lo, float hi);
 /* All outputs one after the other, as f32; NULL (and a failed check) if it does not run. Release with free. */
 float *net_run(const oct_graph *g, float *const *inputs, size_t *elements);
 /* Largest |a - b| / (1 + largest |a|) over all outputs of two graphs for the same inputs; a huge number if one does not run. */

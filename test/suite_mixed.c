@@ -10,20 +10,6 @@
 #include "model.h"
 #include "shell.h"
 
-static oct_calibration *calibrated(const oct_graph *g, int samples, float lo, float hi)
-{
-    oct_calibration *c = NULL;
-    oct_status status = oct_calibration_create(g, &(oct_options){.isa = test_isa(), .threads = 1}, &c);
-    for (int i = 0; status == OCT_OK && i < samples; i++) {
-        float **inputs = net_random_inputs(g, lo, hi);
-        status = oct_calibration_add(c, (const void *const *)inputs);
-        net_free_inputs(g, inputs);
-    }
-    if (status != OCT_OK)
-        test_fail(__FILE__, __LINE__, "%s", oct_error());
-    return c;
-}
-
 /* The weights of the convolution or dense layer that computes `value`. */
 static float *weights_of(const oct_graph *g, int value)
 {
@@ -88,7 +74,7 @@ static void equalisation_changes_nothing(void)
         oct_graph *g = uneven_network(), *e;
         if (optimized)
             CHECK_OK(oct_optimize(g, NULL));
-        oct_calibration *c = calibrated(g, 10, -1, 1);
+        oct_calibration *c = net_calibrated(g, 10, -1, 1);
         CHECK_OK(oct_graph_clone(g, &e));
         int channels;
         CHECK_OK(oct_equalize(e, c, &channels));
@@ -125,12 +111,12 @@ static void equalisation_helps(void)
             weights_of(g, b)[k * 16 + i] /= size;
     }
     net_output(g, b);
-    oct_calibration *c = calibrated(g, 10, -1, 1);
+    oct_calibration *c = net_calibrated(g, 10, -1, 1);
     const double before = quantized_snr(g, c, NULL);
     oct_calibration_free(c);
-    c = calibrated(g, 10, -1, 1);
+    c = net_calibrated(g, 10, -1, 1);
     CHECK_OK(oct_equalize(g, c, NULL));
-    oct_calibration *after = calibrated(g, 10, -1, 1);
+    oct_calibration *after = net_calibrated(g, 10, -1, 1);
     const double equalized = quantized_snr(g, after, NULL);
     CHECK_MSG(equalized > before + 6, "%.1f dB, %.1f dB equalized", before, equalized);
     oct_calibration_free(after);
@@ -147,7 +133,7 @@ static void second_order_rounding(void)
     oct_graph *g = net_create();
     float mix[INPUTS][FACTORS], x[INPUTS];
     net_output(g, net_dense(g, net_input(g, 1, 1, 1, INPUTS), 32));
-    oct_calibration *c = calibrated(g, 0, 0, 0);
+    oct_calibration *c = net_calibrated(g, 0, 0, 0);
     for (int i = 0; i < INPUTS * FACTORS; i++)
         mix[i / FACTORS][i % FACTORS] = test_uniform(-1, 1);
     for (int s = 0; s < SAMPLES; s++) {
@@ -176,7 +162,7 @@ static void second_order_layers(void)
         int y = net_relu(g, net_conv(g, net_input(g, 1, 8, 8, 2), 32, 5, 1, 2, 1));
         y = net_relu(g, net_conv(g, y, 32, 3, 2, 1, groups));
         net_output(g, net_dense(g, net_reshape(g, y, &(oct_shape){2, {1, 4 * 4 * 32}}), 10));
-        oct_calibration *c = calibrated(g, 40, 0, 1);
+        oct_calibration *c = net_calibrated(g, 40, 0, 1);
         const double nearest = quantized_snr(g, c, &(oct_quantize_options){.rounding = "nearest"});
         const double second = quantized_snr(g, c, &(oct_quantize_options){.rounding = "gptq"});
         CHECK_MSG(second > nearest - 1, "%d groups: %.2f dB, %.2f dB by second order", groups, nearest, second);
@@ -190,7 +176,7 @@ static void nothing_to_go_by(void)
 {
     oct_graph *g = net_create(), *q, *p;
     net_output(g, net_conv(g, net_input(g, 1, 4, 4, 3), 4, 3, 1, 1, 1));
-    oct_calibration *c = calibrated(g, 2, 0, 0);
+    oct_calibration *c = net_calibrated(g, 2, 0, 0);
     CHECK_OK(oct_quantize(g, c, &(oct_quantize_options){.rounding = "gptq"}, &q));
     CHECK_OK(oct_quantize(g, c, NULL, &p));
     const oct_value *a = &q->values[q->nodes[1].in[OCT_IN_W]], *b = &p->values[p->nodes[1].in[OCT_IN_W]];
@@ -235,7 +221,7 @@ static void the_culprit_stays_float(void)
 {
     char culprit[64], line[96];
     oct_graph *g = network_with_a_culprit(culprit, sizeof culprit), *q;
-    oct_calibration *c = calibrated(g, 12, -1, 1);
+    oct_calibration *c = net_calibrated(g, 12, -1, 1);
     const double all = quantized_snr(g, c, NULL);
     const oct_quantize_options o = {.min_sqnr = all + 3};
     CHECK_OK(oct_quantize(g, c, &o, &q));
@@ -270,7 +256,7 @@ static void drops_are_counted_by_labels(void)
 {
     char culprit[64];
     oct_graph *g = network_with_a_culprit(culprit, sizeof culprit), *q;
-    oct_calibration *c = calibrated(g, 30, -1, 1);
+    oct_calibration *c = net_calibrated(g, 30, -1, 1);
     int64_t labels[30];
     CHECK_OK(oct_quantize(g, c, NULL, &q));
     int disagree = 0;
@@ -307,7 +293,7 @@ static void notes_are_saved(void)
 {
     oct_graph *g = net_create(), *q, *again;
     net_output(g, net_relu(g, net_conv(g, net_input(g, 1, 4, 4, 3), 4, 3, 1, 1, 1)));
-    oct_calibration *c = calibrated(g, 3, -1, 1);
+    oct_calibration *c = net_calibrated(g, 3, -1, 1);
     CHECK_OK(oct_quantize(g, c, &(oct_quantize_options){.method = "percentile", .percentile = 99}, &q));
     void *bytes;
     size_t size;
@@ -349,7 +335,7 @@ static void digests_differ(void)
     const float *orders[4][3] = {{a, b, NULL}, {b, a, NULL}, {a, b, b}, {a, bad, b}};
     uint64_t digest[4];
     for (int i = 0; i < 4; i++) {
-        oct_calibration *c = calibrated(g, 0, 0, 0);
+        oct_calibration *c = net_calibrated(g, 0, 0, 0);
         for (int k = 0; k < 3 && orders[i][k]; k++)
             (void)oct_calibration_add(c, (const void *const[]){orders[i][k]});
         digest[i] = oct_calibration_digest(c);

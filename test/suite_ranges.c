@@ -193,20 +193,6 @@ static void error_is_measured(void)
 
 /* ------------------------------------------------------------------------------------------------- whole networks ---- */
 
-static oct_calibration *calibrated(const oct_graph *g, int samples, float lo, float hi)
-{
-    oct_calibration *c = NULL;
-    oct_status status = oct_calibration_create(g, &(oct_options){.isa = test_isa(), .threads = 1}, &c);
-    for (int i = 0; status == OCT_OK && i < samples; i++) {
-        float **inputs = net_random_inputs(g, lo, hi);
-        status = oct_calibration_add(c, (const void *const *)inputs);
-        net_free_inputs(g, inputs);
-    }
-    if (status != OCT_OK)
-        test_fail(__FILE__, __LINE__, "%s", oct_error());
-    return c;
-}
-
 /* What a function can give bounds the range, whatever was seen. */
 static void known_bounds(void)
 {
@@ -246,7 +232,7 @@ static void every_method(void)
     int y = net_relu(g, net_conv(g, net_input(g, 1, 8, 8, 3), 8, 3, 1, 1, 1));
     y = net_relu(g, net_conv(g, y, 8, 3, 1, 1, 0));
     net_output(g, net_dense(g, net_reduce(g, OCT_REDUCE_MEAN, y, 6, false), 5));
-    oct_calibration *c = calibrated(g, 12, -1, 1);
+    oct_calibration *c = net_calibrated(g, 12, -1, 1);
     for (int m = 0; m < TEST_COUNT(methods) && !test_failed(); m++) {
         const oct_quantize_options o = {.method = methods[m]};
         oct_range_info *ranges;
@@ -276,7 +262,7 @@ static void ranges_by_hand(void)
     const int x = net_input(g, 1, 4, 4, 3), y = net_conv(g, x, 4, 3, 1, 1, 1);
     net_output(g, y);
     const char *in = g->values[x].name, *out = g->values[y].name;
-    oct_calibration *c = calibrated(g, 0, 0, 0);
+    oct_calibration *c = net_calibrated(g, 0, 0, 0);
     CHECK(oct_quantize(g, c, NULL, &q) == OCT_ERR_ARGUMENT);
     CHECK_OK(oct_calibration_set_range(c, in, 0.5f, 2.55f));
     CHECK_OK(oct_calibration_set_range(c, out, -1, 1));
@@ -339,7 +325,7 @@ static void biases_are_corrected(void)
     for (int grouped = 0; grouped < 2; grouped++) {
         oct_graph *g = net_create();
         net_output(g, net_conv(g, net_input(g, 1, 6, 6, 16), 16, 3, 1, 1, grouped ? 0 : 1));
-        oct_calibration *c = calibrated(g, 20, 0, 1);
+        oct_calibration *c = net_calibrated(g, 20, 0, 1);
         const double without = largest_bias(g, c, &(oct_quantize_options){.weights = "max", .no_bias_correction = 1});
         const double with = largest_bias(g, c, &(oct_quantize_options){.weights = "max"});
         CHECK_MSG(with < 0.6 * without, "%g without, %g with correction", without, with);
@@ -359,7 +345,7 @@ static void weight_scales(void)
         w[i] = normal();
     for (int i = 0; i < 144; i++)
         w[i] = normal(), w[144 + i] = 0, w[288 + i] = 1e-42f, w[432 + i] *= 1e25f;
-    oct_calibration *c = calibrated(g, 4, -1, 1);
+    oct_calibration *c = net_calibrated(g, 4, -1, 1);
     oct_weight_choice max = {0}, mse = {0}, tensor = {0};
     CHECK_OK(oct_choose_weights(g, n, c, &(oct_quantize_options){.weights = "max"}, &max));
     CHECK_OK(oct_choose_weights(g, n, c, &(oct_quantize_options){.weights = "mse"}, &mse));
@@ -397,7 +383,7 @@ static void long_tails_are_clipped(void)
         const float x = normal();
         w[i] = x * x * x;
     }
-    oct_calibration *c = calibrated(g, 60, -1, 1);
+    oct_calibration *c = net_calibrated(g, 60, -1, 1);
     oct_weight_choice max = {0}, mse = {0};
     CHECK_OK(oct_choose_weights(g, n, c, &(oct_quantize_options){.weights = "max"}, &max));
     CHECK_OK(oct_choose_weights(g, n, c, &(oct_quantize_options){.weights = "mse"}, &mse));
@@ -412,7 +398,7 @@ static void wrong_options(void)
 {
     oct_graph *g = net_create(), *q = g;
     net_output(g, net_conv(g, net_input(g, 1, 4, 4, 2), 3, 3, 1, 1, 1));
-    oct_calibration *c = calibrated(g, 1, -1, 1);
+    oct_calibration *c = net_calibrated(g, 1, -1, 1);
     CHECK(oct_quantize(g, c, &(oct_quantize_options){.weights = "gold"}, &q) == OCT_ERR_ARGUMENT && !q &&
           strstr(oct_error(), "gold"));
     CHECK(oct_quantize(g, c, &(oct_quantize_options){.percentile = 20}, &q) == OCT_ERR_ARGUMENT && strstr(oct_error(), "20"));

@@ -253,7 +253,6 @@ int cmd_compare(int argc, char **argv)
     };
     arg_option engine[ENGINE_OPTION_ROWS], transform[DATA_OPTION_ROWS];
     engine_option_rows(&o.engine, engine);
-    data_transform_init(&o.transform);
     data_option_rows(&o.transform, transform);
     const arg_spec spec = {
         .command = "octet compare",
@@ -264,15 +263,12 @@ int cmd_compare(int argc, char **argv)
         .max_words = 2,
         .groups = {options, transform, engine},
     };
-    int words;
+    int words, status;
     failure why;
-    const arg_result parsed = args_parse(&spec, argc, argv, &words);
-    if (parsed != ARGS_OK)
-        return usage_status(parsed);
+    if (!parse_command(&spec, argc, argv, &words, &o.engine, &o.transform, &status))
+        return status;
     if (o.as_json && o.as_csv)
         return usage_status(args_bad(&spec, "--json and --csv exclude one another"));
-    if (!engine_check(&o.engine, &why) || !data_transform_check(&o.transform, &why))
-        return usage_status(args_bad(&spec, "%s", why.text));
     const char *const names[2] = {argv[0], argv[1]};
     return compare_files(&o, names, &why) ? EXIT_WORKED : report_failure(&spec, &why);
 }

@@ -321,13 +321,10 @@ int cmd_info(int argc, char **argv)
         .max_words = 1,
         .groups = {options, engine},
     };
-    int words;
+    int words, status;
     failure why;
-    const arg_result result = args_parse(&spec, argc, argv, &words);
-    if (result != ARGS_OK)
-        return usage_status(result);
-    if (!engine_check(&o.engine, &why))
-        return usage_status(args_bad(&spec, "%s", why.text));
+    if (!parse_command(&spec, argc, argv, &words, &o.engine, NULL, &status))
+        return status;
     subject s;
     bool ok = open_subject(&s, argv[0], &o, &why);
     if (ok)

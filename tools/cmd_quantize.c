@@ -261,7 +261,6 @@ int cmd_quantize(int argc, char **argv)
     };
     arg_option engine[ENGINE_OPTION_ROWS], transform[DATA_OPTION_ROWS];
     engine_option_rows(&o.engine, engine);
-    data_transform_init(&o.transform);
     data_option_rows(&o.transform, transform);
     const arg_spec spec = {
         .command = "octet quantize",
@@ -278,14 +277,13 @@ int cmd_quantize(int argc, char **argv)
         .max_words = 1,
         .groups = {options, transform, engine},
     };
-    int words;
+    int words, status;
     failure why;
-    const arg_result result = args_parse(&spec, argc, argv, &words);
-    if (result != ARGS_OK)
-        return usage_status(result);
+    if (!parse_command(&spec, argc, argv, &words, &o.engine, &o.transform, &status))
+        return status;
     if (contradiction(&o))
         return usage_status(args_bad(&spec, "%s", contradiction(&o)));
-    if (!check_outputs(&o, argv[0], &why) || !engine_check(&o.engine, &why) || !data_transform_check(&o.transform, &why))
+    if (!check_outputs(&o, argv[0], &why))
         return usage_status(args_bad(&spec, "%s", why.text));
     return quantize_model(&o, argv[0], &why) ? EXIT_WORKED : report_failure(&spec, &why);
 }

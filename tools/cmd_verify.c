@@ -352,13 +352,9 @@ int cmd_verify(int argc, char **argv)
         .max_words = -1,
         .groups = {options, engine},
     };
-    int words, counts[VERDICT_COUNT] = {0};
-    failure why;
-    const arg_result result = args_parse(&spec, argc, argv, &words);
-    if (result != ARGS_OK)
-        return usage_status(result);
-    if (!engine_check(&o.engine, &why))
-        return usage_status(args_bad(&spec, "%s", why.text));
+    int words, status, counts[VERDICT_COUNT] = {0};
+    if (!parse_command(&spec, argc, argv, &words, &o.engine, NULL, &status))
+        return status;
     for (int i = 0; i < words; i++)
         counts[print_verdict(&o, argv[i])]++;
     if (words > 1)

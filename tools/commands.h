@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "args.h"
+#include "data.h"
+#include "engine.h"
 #include "failure.h"
 #include "octet.h"
 
@@ -34,6 +36,11 @@ int cmd_help(int argc, char **argv);
 
 /* The exit status for a command line that args_parse has not accepted. */
 int usage_status(arg_result result);
+
+/* args_parse, then engine_check and data_transform_check of what it has filled in (NULL: the command has no such options). False: the
+ * command ends with *status, and what there was to say has been said. */
+bool parse_command(const arg_spec *spec, int argc, char **argv, int *words, const engine_options *engine,
+                   const data_transform *transform, int *status);
 
 /* "octet CMD: sentence" on stderr; returns EXIT_FAILED. */
 int report_failure(const arg_spec *spec, const failure *why);

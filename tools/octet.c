@@ -39,6 +39,17 @@ int usage_status(arg_result result)
     return result == ARGS_HELP ? EXIT_WORKED : EXIT_USAGE;
 }
 
+bool parse_command(const arg_spec *spec, int argc, char **argv, int *words, const engine_options *engine,
+                   const data_transform *transform, int *status)
+{
+    failure why;
+    arg_result result = args_parse(spec, argc, argv, words);
+    if (result == ARGS_OK && ((engine && !engine_check(engine, &why)) || (transform && !data_transform_check(transform, &why))))
+        result = args_bad(spec, "%s", why.text);
+    *status = usage_status(result);
+    return result == ARGS_OK;
+}
+
 /* What is on stdout goes first, so that the sentence comes last where both lead to the same place. */
 int report_failure(const arg_spec *spec, const failure *why)
 {

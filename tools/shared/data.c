@@ -49,6 +49,7 @@ void data_transform_init(data_transform *t)
 
 void data_option_rows(data_transform *t, arg_option rows[DATA_OPTION_ROWS])
 {
+    data_transform_init(t);
     rows[0] = (arg_option){"--scale", .kind = ARG_REAL, .to = &t->scale, .value = "S",
                            .help = "data become (u * S - mean) / std; 1/255 is a number too\n(default 1)"};
     rows[1] = (arg_option){"--mean", .kind = ARG_REALS, .to = &t->mean, .value = "M[,M..]",

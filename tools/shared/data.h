@@ -28,7 +28,7 @@ typedef struct data_transform {
 /* x = u. */
 void data_transform_init(data_transform *t);
 
-/* The options --scale, --mean and --std, for arg_spec.groups. */
+/* The options --scale, --mean and --std, for arg_spec.groups; *t becomes x = u. */
 #define DATA_OPTION_ROWS 4
 void data_option_rows(data_transform *t, arg_option rows[DATA_OPTION_ROWS]);
 
