@@ -25,9 +25,13 @@ FLAGS_neondot    := $(FLAGS_neon) -march=armv8.2-a+dotprod
 # An ISA is built when this is its architecture and its folder has sources.
 ISAS     := $(foreach i,$(ISAS_$(ARCH)),$(if $(wildcard kernels/$(i)/*.c),$(i)))
 HAVE     := $(foreach i,$(ISAS),-DOCT_HAVE_$(shell echo $(i) | tr a-z A-Z))
+# Nothing is thrown through the library: tables for unwinding would be a twentieth of it.
+NO_UNWIND    := -fno-asynchronous-unwind-tables -fno-unwind-tables
+# What runs once for each model, mostly on names and shapes, is compiled for size.
+SMALL        := -Os $(NO_UNWIND)
 # gcc's partial redundancy elimination spills the accumulators of the dot-product loops to the stack.
 # Kernels are unrolled by hand; -O3 would only add copies of their tails. The plain loops want vectors even where a tail is left over.
-KERNEL_FLAGS := -O2 $(if $(IS_GCC),-fno-tree-pre -fvect-cost-model=dynamic)
+KERNEL_FLAGS := -O2 $(NO_UNWIND) $(if $(IS_GCC),-fno-tree-pre -fvect-cost-model=dynamic)
 PEAK_FLAGS   := -O3 $(if $(IS_GCC),-fno-tree-pre)
 
 # ---- sources ----
@@ -75,14 +79,14 @@ help:
 Q := $(if $(V),,@)
 SAY = $(if $(V),,@echo "  $(1)	$@")
 FLAGS_OF = $(OPT)
-$(BUILD)/obj/lib/%.o:            FLAGS_OF = $(OPT) -Ilib/common -Ilib/runtime -Ikernels
-$(BUILD)/obj/lib/common/%.o:     FLAGS_OF = $(OPT) -Ilib/common
-$(BUILD)/obj/lib/convert/%.o:    FLAGS_OF = $(OPT) -Ilib/common -Ilib/runtime -Ilib/convert
+$(BUILD)/obj/lib/%.o:            FLAGS_OF = $(OPT) $(NO_UNWIND) -Ilib/common -Ilib/runtime -Ikernels
+$(BUILD)/obj/lib/common/%.o:     FLAGS_OF = $(OPT) $(NO_UNWIND) -Ilib/common
+$(BUILD)/obj/lib/convert/%.o:    FLAGS_OF = $(SMALL) -Ilib/common -Ilib/runtime -Ilib/convert
 # The loops of calibration that go over every activation and every weight.
-BUSY := $(patsubst %,$(BUILD)/obj/lib/convert/%.o,observe weight_scales rounding_gptq)
-$(BUSY): FLAGS_OF = -O3 -Ilib/common -Ilib/runtime -Ilib/convert
+BUSY := $(patsubst %,$(BUILD)/obj/lib/convert/%.o,observe weight_scales rounding_gptq histogram)
+$(BUSY): FLAGS_OF = -O3 $(NO_UNWIND) -Ilib/common -Ilib/runtime -Ilib/convert
 $(BUILD)/obj/kernels/%.o:        FLAGS_OF = $(KERNEL_FLAGS) -Ikernels
-$(BUILD)/obj/kernels/dispatch.o: FLAGS_OF = $(OPT) -Ikernels $(HAVE)
+$(BUILD)/obj/kernels/dispatch.o: FLAGS_OF = $(OPT) $(NO_UNWIND) -Ikernels $(HAVE)
 $(foreach i,$(ISAS),$(eval $(BUILD)/obj/kernels/$(i)/%.o: FLAGS_OF = $(KERNEL_FLAGS) -Ikernels $(FLAGS_$(i))))
 $(BUILD)/obj/tools/%.o:          FLAGS_OF = $(OPT) -Itools/shared
 $(BUILD)/obj/bench/%.o:          FLAGS_OF = $(OPT) -Ikernels -Itools/shared -Ibench $(if $(OPENBLAS),-DOCT_BENCH_OPENBLAS)
