@@ -37,8 +37,8 @@ int cmd_help(int argc, char **argv);
 /* The exit status for a command line that args_parse has not accepted. */
 int usage_status(arg_result result);
 
-/* args_parse, then engine_check and data_transform_check of what it has filled in (NULL: the command has no such options). False: the
- * command ends with *status, and what there was to say has been said. */
+/* args_parse, then engine_check and data_transform_check of what it has filled in (NULL: the command has no such options). False:
+ * the command ends with *status, and what there was to say has been said. */
 bool parse_command(const arg_spec *spec, int argc, char **argv, int *words, const engine_options *engine,
                    const data_transform *transform, int *status);
 
