@@ -70,8 +70,8 @@ static void pair_reason(explain_layer *p, double ratio, const char *shape)
     if (strcmp(p->int8->bound.name, "compute") != 0 || p->int8->macs == 0)
         snprintf(p->reason, sizeof p->reason, "%s: %s; int8 moves %.1fx fewer bytes, gains %.1fx", shape, bound, fewer, gain);
     else if (share_f32 < 0.99 * share_int8)
-        snprintf(p->reason, sizeof p->reason, "%s: float saves %.1fx of the products (%s), int8 does not; gains %.1fx", shape,
-                 share_int8 / share_f32, p->f32->algo, gain);
+        snprintf(p->reason, sizeof p->reason, "%s: float needs %.1fx fewer products (%s), int8 %s; gains %.1fx of %.1fx", shape,
+                 1 / share_f32, p->f32->algo, share_int8 < 0.99 ? "saves less" : "does not save any", gain, ratio);
     else if (share(p->int8) < 0.9 * share(p->f32))
         snprintf(p->reason, sizeof p->reason,
                  "%s: the int8 kernel reaches %.0f %% of its peak, float's %.0f %%; gains %.1fx of %.1fx", shape, share(p->int8),
@@ -111,7 +111,7 @@ static const char *in_words(const char *factor)
     } table[] = {
         {"coverage", "part of the work stays in float"},
         {"memory", "some layers wait for memory, where fewer bytes help less than faster arithmetic would"},
-        {"algorithms", "float uses an algorithm with fewer products, which int8 does not"},
+        {"algorithms", "float saves more of the products (Winograd) than int8 can"},
         {"kernels", "the int8 kernels come less near to their peak than float's do"},
         {"conversions", "quantising and requantising takes time that float does not need"},
         {"threads", "int8 gains less from more threads"},

@@ -34,8 +34,8 @@ typedef struct html_column {
 int html_columns(const run_file *runs, int count, html_column columns[HTML_MAX_COLUMNS]);
 /* The fastest ISA of that column for the model; NULL: not measured. */
 const json_value *html_fastest(const html_column *column, const char *model, const char *scheme, int threads);
-/* Is this the first entry of all runs with its model, scheme and threads? The rows of a comparison. */
-bool html_is_new(const run_file *runs, int run, const json_value *entry);
+/* Is this the first entry of all runs with its model, scheme and threads, and not the only column's? The rows of a comparison. */
+bool html_is_row(const run_file *runs, int run, const html_column *columns, int column_count, const json_value *entry);
 
 /* html_charts.c */
 void html_speedups(const run_file *run, FILE *to); /* bars with intervals: a chart for each ISA and number of threads */

@@ -58,9 +58,14 @@ const json_value *html_fastest(const html_column *column, const char *model, con
     return best;
 }
 
-bool html_is_new(const run_file *runs, int run, const json_value *entry)
+bool html_is_row(const run_file *runs, int run, const html_column *columns, int column_count, const json_value *entry)
 {
     const char *model = json_text_of(entry, "model", ""), *scheme = json_text_of(entry, "scheme", "");
+    int have = 0;
+    for (int c = 0; c < column_count; c++)
+        have += html_fastest(&columns[c], model, scheme, html_threads(entry)) != NULL;
+    if (have < 2)
+        return false;
     for (int r = 0; r <= run; r++) {
         const json_value *first = run_file_model(&runs[r], NULL, model, scheme, NULL, html_threads(entry));
         if (first)

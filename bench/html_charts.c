@@ -204,62 +204,101 @@ void html_waterfall(const json_value *explain, FILE *to)
 
 #define BAR 13
 
-/* One figure per scheme and number of threads: for each model a bar per column, relative to the slowest. */
-static void put_engine_chart(const run_file *runs, int count, const html_column *columns, int column_count, const json_value *first,
-                             FILE *to)
+/* What the bars of a chart have in common. */
+typedef struct engine_chart {
+    const run_file *runs;
+    int run_count;
+    html_column columns[HTML_MAX_COLUMNS];
+    int column_count;
+    const char *scheme;
+    int threads;
+} engine_chart;
+
+static bool in_chart(const engine_chart *chart, int run, const json_value *m)
 {
-    const char *scheme = json_text_of(first, "scheme", "");
-    const int threads = html_threads(first);
-    double y = TOP;
-    int groups = 0;
-    for (int r = 0; r < count; r++)
-        for (const json_value *m = json_first(json_get(runs[r].root, "models")); m; m = m->next)
-            groups += html_is_new(runs, r, m) && !strcmp(json_text_of(m, "scheme", ""), scheme) && html_threads(m) == threads;
-    fprintf(to, "<figure><figcaption>%s <span>%d thread%s, milliseconds; shorter is faster</span></figcaption>", scheme, threads,
-            threads > 1 ? "s" : "");
+    return !strcmp(json_text_of(m, "scheme", ""), chart->scheme) && html_threads(m) == chart->threads &&
+           html_is_row(chart->runs, run, chart->columns, chart->column_count, m);
+}
+
+/* 0 where the column does not have the model. */
+static double bar_ms(const engine_chart *chart, int column, const char *model)
+{
+    return json_number_of(html_fastest(&chart->columns[column], model, chart->scheme, chart->threads), "median_ms", 0);
+}
+
+/* More columns than colours: the second time they are pale. */
+static double opacity(int column) { return column < 6 ? 1 : 0.45; }
+
+/* A model's name and a bar for each column that has it, as long as it is slow; returns where the next one begins. Without a file it only
+ * says that. */
+static int put_group(const engine_chart *chart, const char *model, int y, FILE *to)
+{
+    double slowest = 0;
+    for (int c = 0; c < chart->column_count; c++)
+        slowest = fmax(slowest, bar_ms(chart, c, model));
+    if (to) {
+        fprintf(to, "<text x=\"0\" y=\"%d\">", y + 11);
+        html_text(model, to);
+        fputs("</text>", to);
+    }
+    y += 16;
+    for (int c = 0; c < chart->column_count; c++) {
+        const double ms = bar_ms(chart, c, model);
+        if (!(ms > 0))
+            continue;
+        if (to)
+            fprintf(to,
+                    "<rect class=\"f%d\" fill-opacity=\"%g\" x=\"0\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\"/><text "
+                    "class=\"t\" x=\"%.1f\" y=\"%d\">%.3g</text>\n",
+                    (c + 1) % 6, opacity(c), y, 300 * ms / slowest, BAR - 3, 300 * ms / slowest + 5, y + 9, ms);
+        y += BAR;
+    }
+    return y + 8;
+}
+
+/* All groups; returns the height. */
+static int put_groups(const engine_chart *chart, FILE *to)
+{
+    int y = TOP;
+    for (int r = 0; r < chart->run_count; r++)
+        for (const json_value *m = json_first(json_get(chart->runs[r].root, "models")); m; m = m->next)
+            if (in_chart(chart, r, m))
+                y = put_group(chart, json_text_of(m, "model", "?"), y, to);
+    return y;
+}
+
+/* One figure per scheme and number of threads. */
+static void put_engine_chart(const engine_chart *chart, FILE *to)
+{
+    fprintf(to, "<figure><figcaption>%s <span>%d thread%s, milliseconds; shorter is faster</span></figcaption>", chart->scheme,
+            chart->threads, chart->threads > 1 ? "s" : "");
     fprintf(to,
             "<svg viewBox=\"0 0 %d %d\" role=\"img\"><title>Milliseconds by engine, %s</title><desc>The table above has the same "
             "figures.</desc>\n",
-            WIDTH, TOP + groups * (16 + column_count * BAR + 8), scheme);
-    for (int r = 0; r < count; r++)
-        for (const json_value *m = json_first(json_get(runs[r].root, "models")); m; m = m->next) {
-            if (!html_is_new(runs, r, m) || strcmp(json_text_of(m, "scheme", ""), scheme) != 0 || html_threads(m) != threads)
-                continue;
-            double slowest = 0;
-            for (int c = 0; c < column_count; c++)
-                slowest = fmax(slowest, json_number_of(html_fastest(&columns[c], json_text_of(m, "model", ""), scheme, threads),
-                                                       "median_ms", 0));
-            fprintf(to, "<text x=\"0\" y=\"%.0f\">", y + 11);
-            html_text(json_text_of(m, "model", "?"), to);
-            fputs("</text>", to);
-            y += 16;
-            for (int c = 0; c < column_count; c++, y += BAR) {
-                const double ms =
-                    json_number_of(html_fastest(&columns[c], json_text_of(m, "model", ""), scheme, threads), "median_ms", 0);
-                if (ms > 0)
-                    fprintf(to,
-                            "<rect class=\"f%d\" x=\"0\" y=\"%.0f\" width=\"%.1f\" height=\"%d\" rx=\"2\"/><text class=\"t\" "
-                            "x=\"%.1f\" y=\"%.0f\">%.3g</text>\n",
-                            (c + 1) % 6, y, 300 * ms / slowest, BAR - 3, 300 * ms / slowest + 5, y + 9, ms);
-            }
-            y += 8;
-        }
+            WIDTH, put_groups(chart, NULL), chart->scheme);
+    put_groups(chart, to);
     fputs("</svg></figure>\n", to);
+}
+
+static void put_key(const engine_chart *chart, FILE *to)
+{
+    fputs("<div class=\"key\">", to);
+    for (int c = 0; c < chart->column_count; c++) {
+        fprintf(to, "<span><i style=\"background:var(--c%d);opacity:%g\"></i>", (c + 1) % 6, opacity(c));
+        html_text(chart->columns[c].label, to);
+        fputs("</span>", to);
+    }
+    fputs("</div>\n", to);
 }
 
 void html_engines(const run_file *runs, int count, FILE *to)
 {
-    html_column columns[HTML_MAX_COLUMNS];
-    const int column_count = html_columns(runs, count, columns);
+    engine_chart chart = {.runs = runs, .run_count = count};
+    chart.column_count = html_columns(runs, count, chart.columns);
     char done[16][48];
     int done_count = 0;
-    fputs("<div class=\"key\">", to);
-    for (int c = 0; c < column_count; c++) {
-        fprintf(to, "<span><i style=\"background:var(--c%d)\"></i>", (c + 1) % 6);
-        html_text(columns[c].label, to);
-        fputs("</span>", to);
-    }
-    fputs("</div>\n<div class=\"charts\">", to);
+    put_key(&chart, to);
+    fputs("<div class=\"charts\">", to);
     for (int r = 0; r < count; r++)
         for (const json_value *m = json_first(json_get(runs[r].root, "models")); m; m = m->next) {
             char key[48];
@@ -267,10 +306,12 @@ void html_engines(const run_file *runs, int count, FILE *to)
             snprintf(key, sizeof key, "%.40s %d", json_text_of(m, "scheme", ""), html_threads(m));
             while (i < done_count && strcmp(done[i], key) != 0)
                 i++;
-            if (i < done_count || done_count == 16)
+            chart.scheme = json_text_of(m, "scheme", "");
+            chart.threads = html_threads(m);
+            if (i < done_count || done_count == 16 || !in_chart(&chart, r, m))
                 continue;
             memcpy(done[done_count++], key, sizeof key);
-            put_engine_chart(runs, count, columns, column_count, m, to);
+            put_engine_chart(&chart, to);
         }
     fputs("</div>\n", to);
 }

@@ -263,11 +263,16 @@ void html_comparison(const run_file *runs, int count, FILE *to)
 {
     html_column columns[HTML_MAX_COLUMNS];
     const int column_count = html_columns(runs, count, columns);
-    if (column_count < 2)
+    int rows = 0;
+    for (int r = 0; r < count; r++)
+        for (const json_value *m = json_first(json_get(runs[r].root, "models")); m; m = m->next)
+            rows += html_is_row(runs, r, columns, column_count, m);
+    if (rows == 0)
         return;
     fputs("<h2>Runs and engines side by side</h2>\n<p class=\"small dim\">Milliseconds (median, the fastest instruction set of "
           "each), and in brackets the ratio to the "
-          "first. Different runs were not interleaved: small differences mean nothing.</p>\n<div class=\"scroll\"><table "
+          "first. Different runs were not interleaved: small differences mean nothing. Models that only one of them has are not "
+          "here.</p>\n<div class=\"scroll\"><table "
           "class=\"sort\"><thead><tr><th>model</th>"
           "<th class=\"l\">scheme</th><th>threads</th>",
           to);
@@ -279,7 +284,7 @@ void html_comparison(const run_file *runs, int count, FILE *to)
     fputs("</tr></thead><tbody>\n", to);
     for (int r = 0; r < count; r++)
         for (const json_value *m = json_first(json_get(runs[r].root, "models")); m; m = m->next)
-            if (html_is_new(runs, r, m))
+            if (html_is_row(runs, r, columns, column_count, m))
                 put_row(columns, column_count, m, to);
     fputs("</tbody></table></div>\n", to);
     html_engines(runs, count, to);
