@@ -43,7 +43,9 @@ static const char *const style[] = {
     "th[aria-sort=ascending] button:after{content:' \\2191'}th[aria-sort=descending] button:after{content:' \\2193'}",
     "details{margin:.5rem 0;background:var(--card);border-radius:.6rem;padding:.5rem .9rem}",
     "summary{cursor:pointer;font-weight:600;font-size:.95rem}",
-    "@media print{:root{--bg:#fff;--card:#fff;--ink:#000;--dim:#444;--line:#bbb}body{font-size:11px}main{max-width:none;",
+    "@media print{html{font-size:11px}.scroll{overflow:visible}.small,td.why{font-size:8px;min-width:0}",
+    "tr{break-inside:avoid}h3{break-after:avoid}.cards{grid-template-columns:repeat(3,1fr)}",
+    ":root{--bg:#fff;--card:#fff;--ink:#000;--dim:#444;--line:#bbb}body{font-size:11px}main{max-width:none;",
     "padding:0}figure{border:1px solid #bbb}h2{break-after:avoid}.charts{grid-template-columns:1fr 1fr}table{font-size:9px}",
     "td,th{padding:.12rem .3rem}}",
 };
