@@ -11,6 +11,7 @@
  */
 #include "gemm.h"
 
+#include <math.h>
 #include <string.h>
 
 /* A unit should outweigh the cost of handing it out (some 0.3 us): 2^19 multiply-accumulates are 9 us at 120 GFLOP/s. */
@@ -30,6 +31,22 @@ static size_t piece_begin(size_t total, size_t pieces, size_t index)
 
 /* ------------------------------------------------------------------------------------------- the cut ---- */
 
+/* A product is deep when its panels would not stay in the L2 cache beside A while all the rows of a strip pass by: k is then
+ * summed up in pieces of about 512 (at most 128 KB of a panel), and strips are high, for every strip fetches all panels from
+ * further away. Only plain products of f32: a convolution's sums have one order. */
+enum { DEEP_K = 1024, DEEP_ROWS = 384, DEEP_COLUMNS = 512, PIECE_K = 512 };
+
+/* How much of k is summed up at a time. */
+static size_t piece_of_k(const oct_gemm_job *job)
+{
+    const oct_packed *w = job->packed;
+    const bool f32 = w->variants->a_elem == OCT_ELEM_F32 && job->e.out_elem == OCT_ELEM_F32;
+    if (!f32 || job->rows || w->k <= DEEP_K || job->m < DEEP_ROWS || w->n < DEEP_COLUMNS)
+        return w->k;
+    const size_t pieces = (w->k + PIECE_K - 1) / PIECE_K;
+    return (w->k + pieces - 1) / pieces;
+}
+
 /* How a job is cut. A pure function of the job, so that every thread finds the same cut by itself. */
 typedef struct grid {
     size_t panels, strips;
@@ -47,6 +64,8 @@ static grid cut(const oct_gemm_job *job)
     /* As many rows as make a unit worth its while; then whole blocks, then nearly equal strips of them. */
     const size_t row_macs = w->taps * w->k * widest->nr;
     size_t rows = UNIT_MACS / row_macs + 1;
+    if (piece_of_k(job) < w->k && rows < DEEP_ROWS)
+        rows = DEEP_ROWS;
     if (!g.panels_outside && rows < MIN_STRIP_ROWS)
         rows = MIN_STRIP_ROWS;                               /* weights are read again for every strip: let it be worth it */
     const size_t strip_blocks = (rows + widest->mr - 1) / widest->mr;
@@ -181,6 +200,33 @@ static void run_unit(const oct_gemm_job *job, const oct_panel *p, size_t begin, 
     }
 }
 
+/* A unit of a deep product: all pieces of k but the first add to what the one before has left in `out`, which the epilogue does as
+ * it adds any residual; all but the last go without clamp and post-pass. */
+static void run_deep_unit(const oct_gemm_job *job, const oct_panel *p, size_t begin, size_t end, size_t piece)
+{
+    static const _Alignas(64) float zeros[OCT_GEMM_MAX_NR] = {0};
+    const oct_packed *whole = job->packed;
+    oct_packed part = *whole;
+    oct_gemm_job j = *job;
+    oct_panel at = *p;
+    j.packed = &part;
+    at.offset = 0;                                           /* part.data is where the panel's piece begins */
+    for (size_t k = 0; k < whole->k; k += piece) {
+        const bool last = whole->k - k <= piece;
+        part.k = last ? whole->k - k : piece;
+        part.data = (const char *)whole->data + p->offset + k * p->entry->nr * sizeof(float);
+        j.a = (const float *)job->a + k;
+        j.e.lo = last ? job->e.lo : -INFINITY;
+        j.e.hi = last ? job->e.hi : INFINITY;
+        j.post = last ? job->post : (oct_post){.fn = NULL};
+        run_unit(&j, &at, begin, end);
+        j.e.bias = zeros;
+        at.column = 0;
+        j.e.residual = j.e.out;
+        j.e.residual_ld = j.e.out_ld;
+    }
+}
+
 /* Where a unit lies; one walks from unit to unit, since finding a place by its number takes as long as a small unit itself (a row
  * against one panel: some 20 ns). */
 typedef struct place {
@@ -226,8 +272,12 @@ void oct_gemm_run(const oct_gemm_job *job, size_t unit_begin, size_t unit_end)
     place at;
     enter_strip(job, &g, g.panels_outside ? unit_begin % g.strips : unit_begin / g.panels, &at);
     enter_panel(job, g.panels_outside ? unit_begin / g.strips : unit_begin % g.panels, &at);
+    const size_t piece = piece_of_k(job);
     for (size_t unit = unit_begin; unit < unit_end; unit++, step(job, &g, &at))
-        run_unit(job, &at.panel, at.begin, at.end);
+        if (piece < job->packed->k)
+            run_deep_unit(job, &at.panel, at.begin, at.end, piece);
+        else
+            run_unit(job, &at.panel, at.begin, at.end);
 }
 
 /* -------------------------------------------------------------------------------------- convolutions ---- */

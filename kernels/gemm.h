@@ -24,8 +24,8 @@ typedef struct oct_gemm_job {
     size_t lda;
     const void *const *rows;       /* (2) row pointers: rows[i * taps + t]; NULL for (1) */
     size_t a_offset;               /* elements, added to every row pointer */
-    /* (2) the pointer of padded taps, in_c times the real number 0; NULL: none. Leading and trailing taps that are padding in a whole
-     * tile are skipped where that is exact: f32, S16 rows, and U8 rows whose zero point is the entry's a_shift. */
+    /* (2) the pointer of padded taps, in_c times the real number 0; NULL: none. Leading and trailing taps that are padding in a
+     * whole tile are skipped where that is exact: f32, S16 rows, and U8 rows whose zero point is the entry's a_shift. */
     const void *padding;
     oct_epilogue e;                /* out and residual at row 0, column 0; bias, acc_bias, mult padded to oct_padded_columns */
     oct_post post;

@@ -98,6 +98,8 @@ typedef struct oct_gemm_entry {
 #define OCT_GEMM_VARIANTS 4
 /* No entry has more rows: the loops keep that many row pointers on the stack. */
 #define OCT_GEMM_MAX_MR 32
+/* Nor more columns. */
+#define OCT_GEMM_MAX_NR 64
 /* Entries of more rows than this may be made for even numbers of rows only, and compute an odd one as one more: the loops then cut
  * blocks in pairs of rows. */
 #define OCT_PAIRED_MR 8

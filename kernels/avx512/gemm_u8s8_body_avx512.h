@@ -11,7 +11,7 @@
  * Sizes. 64 columns: a tile for each of 1..6 rows. Narrower panels: tiles of 4, 8, 10 and 12 rows only; one with fewer rows takes
  * the next and multiplies its first row once more for each row that is missing, which is then not stored. Every size is some 1.5
  * KB of code, and little is lost: the loops cut blocks in pairs of rows (OCT_PAIRED_MR), more than 12 rows in blocks of 8 to 12.
- * */
+ */
 #ifndef OCT_GEMM_U8S8_BODY_AVX512_H
 #define OCT_GEMM_U8S8_BODY_AVX512_H
 
