@@ -30,8 +30,9 @@ NO_UNWIND    := -fno-asynchronous-unwind-tables -fno-unwind-tables
 # What runs once for each model, mostly on names and shapes, is compiled for size.
 SMALL        := -Os $(NO_UNWIND)
 # gcc's partial redundancy elimination spills the accumulators of the dot-product loops to the stack.
-# Kernels are unrolled by hand; -O3 would only add copies of their tails. The plain loops want vectors even where a tail is left over.
-KERNEL_FLAGS := -O2 $(NO_UNWIND) $(if $(IS_GCC),-fno-tree-pre -fvect-cost-model=dynamic)
+# Kernels are unrolled by hand; -O3 would only add copies of their tails. The plain loops want vectors even where a tail is left over,
+# and short loops over a tile must be gone before registers are given out.
+KERNEL_FLAGS := -O2 $(NO_UNWIND) $(if $(IS_GCC),-fno-tree-pre -fvect-cost-model=dynamic -fpeel-loops)
 PEAK_FLAGS   := -O3 $(if $(IS_GCC),-fno-tree-pre)
 
 # ---- sources ----

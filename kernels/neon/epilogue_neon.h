@@ -17,8 +17,7 @@
 #include <string.h>
 
 #include "kernels.h"
-
-#define OCT_INLINE static inline __attribute__((always_inline))
+#include "unroll.h"
 
 /* max(x, lo) = x > lo ? x : lo, so a NaN becomes lo; then min. */
 OCT_INLINE float32x4_t clamp_f32x4(float32x4_t x, float lo, float hi)

@@ -3,13 +3,7 @@
 #define OCT_NEON_H
 
 #include "kernels.h"
-
-/* A loop over a fixed register tile: unrolled, so that the tile's array stays in registers. */
-#if defined(__clang__)
-#define OCT_UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define OCT_UNROLLED _Pragma("GCC unroll 32")
-#endif
+#include "unroll.h"
 
 void oct_gemm_f32_neon(const oct_tile *tile);
 void oct_gemm_f32_narrow_neon(const oct_tile *tile);
