@@ -408,6 +408,27 @@ static double softmax_element(const evaluation *e, int64_t index)
     return e->node->attrs.softmax.log ? x - log(sum) : exp(x) / sum;
 }
 
+/* With the axis kept, an output's place is its line's first. */
+static double argmax_element(const evaluation *e, int64_t index)
+{
+    const int axis = e->node->attrs.argmax.axis;
+    const oct_shape *x = &e->graph->values[e->node->in[0]].shape;
+    oct_shape kept = *x;
+    int64_t at[OCT_MAX_RANK], best = 0;
+    double most = 0;
+    kept.dims[axis] = 1;
+    unravel(&kept, index, at);
+    for (int64_t i = 0; i < x->dims[axis]; i++) {
+        at[axis] = i;
+        const double value = raw_in(e, 0)[ravel(x, at)] * (e->node->attrs.argmax.least ? -1 : 1);
+        if (i == 0 || value > most || (e->node->attrs.argmax.last && value == most)) {
+            best = i;
+            most = value;
+        }
+    }
+    return (double)best;
+}
+
 /* ------------------------------------------------------------------------------------------------- graphs ---- */
 
 static double element(const evaluation *e, int64_t index)
@@ -428,6 +449,7 @@ static double element(const evaluation *e, int64_t index)
     case OCT_OP_SOFTMAX: return softmax_element(e, index);
     case OCT_OP_QUANTIZE: case OCT_OP_DEQUANTIZE: return convert_element(e, index);
     case OCT_OP_RESIZE: return resize_element(e, index);
+    case OCT_OP_ARGMAX: return argmax_element(e, index);
     case OCT_OP_NONE: case OCT_OP_COUNT: break;
     }
     return NAN;

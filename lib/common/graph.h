@@ -42,6 +42,7 @@ typedef enum oct_op {
     OCT_OP_QUANTIZE,    /* f32 -> u8 with the output value's scale and zero point; u8 -> u8 requantises */
     OCT_OP_DEQUANTIZE,  /* u8 -> f32                                                                       */
     OCT_OP_RESIZE,      /* x NHWC, another height and width                                     attrs.resize */
+    OCT_OP_ARGMAX,      /* f32 -> f32: the place of the greatest element along an axis          attrs.argmax */
     OCT_OP_COUNT
 } oct_op;
 
@@ -137,6 +138,7 @@ typedef union oct_attrs {
     struct { int32_t mode; float value; int32_t before[OCT_MAX_RANK], after[OCT_MAX_RANK]; } pad;   /* negative: crops */
     struct { int32_t start[OCT_MAX_RANK], step[OCT_MAX_RANK], count[OCT_MAX_RANK]; } slice;
     struct { int32_t axis; int32_t log; } softmax;
+    struct { int32_t axis, keep_dims, least, last; } argmax;   /* least: of the least; last: of equal ones the last, not the first */
     oct_resize_attrs resize;
 } oct_attrs;
 

@@ -58,6 +58,12 @@ static const oct_attr_field softmax_fields[] = {
     FIELD(softmax.axis, "axis", 'i', 1, 0, OCT_MAX_RANK - 1),
     FIELD(softmax.log, "log", 'i', 1, 0, 1),
 };
+static const oct_attr_field argmax_fields[] = {
+    FIELD(argmax.axis, "axis", 'i', 1, 0, OCT_MAX_RANK - 1),
+    FIELD(argmax.keep_dims, "keep_dims", 'i', 1, 0, 1),
+    FIELD(argmax.least, "least", 'i', 1, 0, 1),
+    FIELD(argmax.last, "last", 'i', 1, 0, 1),
+};
 static const oct_attr_field resize_fields[] = {
     FIELD(resize.mode, "mode", 'i', 1, 0, OCT_RESIZE_MODES - 1), FIELD(resize.place, "place", 'i', 1, 0, OCT_PLACE_COUNT - 1),
     FIELD(resize.round, "round", 'i', 1, 0, OCT_ROUND_COUNT - 1), FIELD(resize.size, "size", 'i', 2, 1, BIG),
@@ -302,6 +308,21 @@ static oct_status infer_softmax(const oct_graph *graph, const oct_node *node, oc
     return oct_fail(OCT_ERR_ARGUMENT, "axis %d outside rank %d", node->attrs.softmax.axis, out->rank);
 }
 
+static oct_status infer_argmax(const oct_graph *graph, const oct_node *node, oct_shape *out)
+{
+    const oct_shape *x = shape_in(graph, node, 0);
+    *out = (oct_shape){0};
+    if (node->attrs.argmax.axis >= x->rank)
+        return oct_fail(OCT_ERR_ARGUMENT, "axis %d outside rank %d", node->attrs.argmax.axis, x->rank);
+    for (int i = 0; i < x->rank; i++) {
+        if (i != node->attrs.argmax.axis)
+            out->dims[out->rank++] = x->dims[i];
+        else if (node->attrs.argmax.keep_dims)
+            out->dims[out->rank++] = 1;
+    }
+    return OCT_OK;
+}
+
 static oct_status infer_resize(const oct_graph *graph, const oct_node *node, oct_shape *out)
 {
     *out = *shape_in(graph, node, 0);
@@ -341,6 +362,7 @@ static const oct_operator operators[] = {
     {OCT_OP_QUANTIZE, "quantize", 1, 1, NO_FIELDS, OCT_QUANT_BORDER, false, infer_same, NULL},
     {OCT_OP_DEQUANTIZE, "dequantize", 1, 1, NO_FIELDS, OCT_QUANT_BORDER, false, infer_same, NULL},
     {OCT_OP_RESIZE, "resize", 1, 1, FIELDS(resize_fields), OCT_QUANT_SAME, false, infer_resize, NULL},
+    {OCT_OP_ARGMAX, "argmax", 1, 1, FIELDS(argmax_fields), OCT_QUANT_NEVER, false, infer_argmax, NULL},
 };
 
 const oct_operator *oct_operator_of(oct_op op)

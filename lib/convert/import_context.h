@@ -21,7 +21,7 @@ typedef struct oct_import oct_import;
 /* Row flags. */
 enum {
     OCT_ROW_SHAPE_ONLY = 1,   /* looks at its input's shape, not at its elements */
-    OCT_ROW_DOUBLE = 2,       /* Cast: takes double constants, which exporters write in front of it */
+    OCT_ROW_DOUBLE = 2,       /* Cast: takes double constants, which exporters write in front of it, and ArgMax's places */
     OCT_ROW_BYTES = 4,        /* takes int8 and uint8: moves them about, or knows their scales */
     OCT_ROW_MICROSOFT = 8     /* of the domain com.microsoft, whatever its version */
 };
@@ -53,6 +53,7 @@ typedef struct oct_import_symbol {
     int initializer;   /* its number in the model, or OCT_NONE */
     bool is_input, is_computed;
     bool is_double;    /* a constant of type double (held as f32), which only Cast may take */
+    bool is_place;     /* what ArgMax finds: an integer for ONNX, a float here, which only Cast may take */
     bool wanted;       /* somebody needs it to be a constant */
     bool is_signed;    /* a variable of type int8, held as u8: 128 more, and so is its zero point */
     bool is_dynamic;   /* what DynamicQuantizeLinear makes of a float, held as that float */

@@ -429,6 +429,9 @@ static oct_status resolve_inputs(oct_import *im)
             return oct_fail(OCT_ERR_UNSUPPORTED,
                             "the constant \"%s\" is of type double; supported are float, int64, int32, int8, uint8, bool",
                             symbol_name(im, im->node->in[i]));
+        if (im->symbols[im->node->in[i]].is_place && !(im->row->flags & OCT_ROW_DOUBLE))
+            return oct_fail(OCT_ERR_UNSUPPORTED, "the places \"%s\" that ArgMax finds can be outputs or cast to float only",
+                            symbol_name(im, im->node->in[i]));
         OCT_TRY(check_bytes(im, i));
         if (i < 32 && (im->row->constants >> i & 1) && !oct_import_is_constant(im, im->in[i]))
             return oct_fail(OCT_ERR_UNSUPPORTED,
@@ -510,11 +513,13 @@ static oct_status add_output(oct_import *im, const oct_onnx_info *info)
     OCT_TRY(resolve(im, info->symbol, &value));
     const oct_value *v = &im->graph->values[value];
     const oct_import_symbol *symbol = &im->symbols[info->symbol];
-    const int64_t type = v->dtype == OCT_F32 && !symbol->is_dynamic             ? OCT_ONNX_FLOAT
+    const int64_t type = symbol->is_place && info->type == OCT_ONNX_INT64       ? OCT_ONNX_FLOAT   /* whole floats */
+                         : v->dtype == OCT_F32 && !symbol->is_dynamic           ? OCT_ONNX_FLOAT
                          : v->dtype == OCT_S8 || symbol->is_signed              ? OCT_ONNX_INT8
                          : v->dtype == OCT_U8 || symbol->is_dynamic             ? OCT_ONNX_UINT8
                                                                                 : OCT_ONNX_INT64;
-    if ((type != OCT_ONNX_FLOAT && type != OCT_ONNX_UINT8) || symbol->is_dynamic || (info->type != type && info->type != 0))
+    if ((type != OCT_ONNX_FLOAT && type != OCT_ONNX_UINT8) || symbol->is_dynamic ||
+        (info->type != type && info->type != 0 && !symbol->is_place))
         return oct_fail(OCT_ERR_UNSUPPORTED, "output \"%s\" is of type %s; only float and uint8 are supported%s", name,
                         oct_onnx_type_name(info->type == OCT_ONNX_FLOAT ? type : info->type),
                         symbol->is_dynamic ? ", and no bytes whose scale is found at run time" : "");

@@ -184,6 +184,26 @@ static oct_status lower_reduce(oct_import *im)
     return OCT_OK;
 }
 
+enum { OF_GREATEST, OF_LEAST };
+
+static oct_status lower_argmax(oct_import *im)
+{
+    const oct_shape x = oct_import_shape(im, im->in[0]);
+    const int axis = oct_axis(oct_import_int(im, "axis", 0), x.rank);
+    bool keep, last;
+    int y;
+    if (axis < 0)
+        return oct_fail(OCT_ERR_FORMAT, "axis %lld outside rank %d", (long long)oct_import_int(im, "axis", 0), x.rank);
+    OCT_TRY(oct_import_flag(im, "keepdims", true, &keep));
+    OCT_TRY(oct_import_flag(im, "select_last_index", false, &last));
+    const oct_attrs attrs = {.argmax = {axis, keep, im->row->variant == OF_LEAST, last}};
+    OCT_TRY(oct_import_emit(im, OCT_OP_ARGMAX, "", &attrs, im->in, 1, &y));
+    oct_import_set_output(im, 0, y);
+    if (im->node->out[0] != OCT_NO_SYMBOL)
+        im->symbols[im->node->out[0]].is_place = true;
+    return OCT_OK;
+}
+
 enum { SUM_OF_ABS, SUM_OF_SQUARES, ROOT_OF_SQUARES, LOG_OF_SUM };
 
 /* Sums of a function, or functions of a sum. */
@@ -297,6 +317,10 @@ static const oct_import_row rows[] = {
     {"ReduceSumSquare", 18, 1, 2, 1, 2, 0, "keepdims:i noop_with_empty_axes:i", lower_reduce_of, SUM_OF_SQUARES, 0},
     {"ReduceLogSum", 1, 1, 1, 1, 0, 0, "axes:I keepdims:i", lower_reduce_of, LOG_OF_SUM, 0},
     {"ReduceLogSum", 18, 1, 2, 1, 2, 0, "keepdims:i noop_with_empty_axes:i", lower_reduce_of, LOG_OF_SUM, 0},
+    {"ArgMax", 1, 1, 1, 1, 0, 0, "axis:i keepdims:i", lower_argmax, OF_GREATEST, 0},
+    {"ArgMax", 12, 1, 1, 1, 0, 0, "axis:i keepdims:i select_last_index:i", lower_argmax, OF_GREATEST, 0},
+    {"ArgMin", 1, 1, 1, 1, 0, 0, "axis:i keepdims:i", lower_argmax, OF_LEAST, 0},
+    {"ArgMin", 12, 1, 1, 1, 0, 0, "axis:i keepdims:i select_last_index:i", lower_argmax, OF_LEAST, 0},
     /* Opset 13 changed the meaning, not the form. */
     {"Softmax", 1, 1, 1, 1, 0, 0, "axis:i", lower_softmax_of_rest, 0, 0},
     {"Softmax", 13, 1, 1, 1, 0, 0, "axis:i", lower_softmax, 0, 0},

@@ -26,6 +26,7 @@ static const oct_runtime_op *const table[OCT_OP_COUNT] = {
     [OCT_OP_QUANTIZE] = &oct_run_quantize,
     [OCT_OP_DEQUANTIZE] = &oct_run_dequantize,
     [OCT_OP_RESIZE] = &oct_run_resize,
+    [OCT_OP_ARGMAX] = &oct_run_argmax,
 };
 
 const oct_runtime_op *oct_runtime_op_of(oct_op op) { return table[op]; }

@@ -13,6 +13,7 @@ extern const oct_runtime_op oct_run_reduce;                                  /* 
 extern const oct_runtime_op oct_run_concat, oct_run_reshape, oct_run_transpose; /* ops_move.c */
 extern const oct_runtime_op oct_run_pad, oct_run_slice;                      /* ops_pick.c */
 extern const oct_runtime_op oct_run_resize;                                  /* ops_resize.c */
+extern const oct_runtime_op oct_run_argmax;                                  /* ops_argmax.c */
 extern const oct_runtime_op oct_run_softmax;                                 /* ops_softmax.c */
 
 #endif
