@@ -30,6 +30,10 @@
 #define OCT_UNROLL _Pragma("GCC unroll 32")
 #endif
 
+/* Before a sum is stored: otherwise clang takes the loop that stores a tile for a memcpy, and keeps the sums in memory for it all
+ * through the products. */
+#define OCT_IN_REGISTER(x) __asm__("" : "+v"(x))
+
 /* mr * nv is at most this. */
 enum { OCT_TILE_VECTORS = 24 };
 
@@ -194,8 +198,10 @@ OCT_INLINE void oct_store_tile_f32(const oct_tile *t, __m512 *acc, const size_t 
     } else {
         _Alignas(64) float stored[OCT_TILE_VECTORS * 16];
         OCT_UNROLL
-        for (size_t j = 0; j < mr * nv; j++)
+        for (size_t j = 0; j < mr * nv; j++) {
+            OCT_IN_REGISTER(acc[j]);
             _mm512_store_ps(stored + 16 * j, acc[j]);
+        }
         oct_finish_f32_avx512(t, stored, nv);
     }
 }
@@ -219,8 +225,11 @@ OCT_INLINE void oct_store_tile_s32(const oct_tile *t, const __m512i *acc, const 
     } else {
         _Alignas(64) int32_t stored[OCT_TILE_VECTORS * 16];
         OCT_UNROLL
-        for (size_t j = 0; j < mr * nv; j++)
-            _mm512_store_si512(stored + 16 * j, acc[j]);
+        for (size_t j = 0; j < mr * nv; j++) {
+            __m512i x = acc[j];
+            OCT_IN_REGISTER(x);
+            _mm512_store_si512(stored + 16 * j, x);
+        }
         oct_finish_s32_avx512(t, stored, nv);
     }
 }
