@@ -81,9 +81,8 @@ static int open_and_run(char *const *words, int count, bench_lists *lists, const
         if (find_int8(&set, (int)o->threads) && (count == 1 || files))
             code = run(&set, o, &why) ? BENCH_OK : BENCH_FAILED;
         else
-            fail_with(&why,
-                      "%s%s%s: no float model with its int8 twin (possible: one network of the zoo, one float .oct file, or FLOAT.oct "
-                      "INT8.oct)",
+            fail_with(&why, "%s%s%s: no float model with its int8 twin "
+                            "(possible: one network of the zoo, one float .oct file, or FLOAT.oct INT8.oct)",
                       words[0], count > 1 ? " " : "", count > 1 ? words[1] : "");
     }
     if (code != BENCH_OK)

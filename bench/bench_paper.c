@@ -57,8 +57,8 @@ static void add_rows(paper_run *run, int model, const bench_lists *lists, const 
         }
 }
 
-/* Measured: 1.90 GB for VGG16, 2.03 for VGG19, 1.01 for ResNet152. The float model, its packed twin, which Winograd makes larger, and the
- * two int8 models with theirs; and what every run takes. */
+/* Measured: 1.90 GB for VGG16, 2.03 for VGG19, 1.01 for ResNet152. The float model, its packed twin, which Winograd makes larger,
+ * and the two int8 models with theirs; and what every run takes. */
 static bool has_memory(int model)
 {
     const double needed = 1e6 * paper_models[model].million_weights * 4 * 3.4 + 150e6;
@@ -66,8 +66,8 @@ static bool has_memory(int model)
     return there <= 0 || needed < there;
 }
 
-/* The limit is looked at before each batch: a network is never left half measured without being told. One that fails does not cost the
- * others. */
+/* The limit is looked at before each batch: a network is never left half measured without being told. One that fails does not cost
+ * the others. */
 static bool measure_model(paper_run *run, int model, bench_context *context, const bench_lists *lists, const paper_options *o,
                           failure *why)
 {

@@ -117,8 +117,8 @@ static double group_leaves(char *folder, size_t top, const char *limit, const ch
     }
 }
 
-/* Lines like "0::/user.slice" (version 2) and "4:memory:/user.slice" (version 1). In a container the path may be that outside; then only
- * the top, which is the container's own, exists. */
+/* Lines like "0::/user.slice" (version 2) and "4:memory:/user.slice" (version 1). In a container the path may be that outside; then
+ * only the top, which is the container's own, exists. */
 static double groups_leave(double there)
 {
     char line[256], folder[288];

@@ -65,8 +65,8 @@ static bool make_float(const zoo_network *network, oct_model **model, failure *w
     return ok;
 }
 
-/* What the twins of a group are made of: the float file before them, or a network of the zoo, which is then in *made. NULL: the group
- * has no twins. */
+/* What the twins of a group are made of: the float file before them, or a network of the zoo, which is then in *made. NULL: the
+ * group has no twins. */
 static bool open_float(const model_set *set, int group, const oct_model **model, oct_model **made, failure *why)
 {
     *model = *made = NULL;

@@ -3,8 +3,8 @@
  *   |computed - true| <= (c + 32) * eps * S,      S = sum over channels of |A'| ( |G g G'| * (|B'| |d| |B|) ) |A|
  *
  * S is the sum of products that is really added up, in absolute values; c of them are added by the micro-kernel, and each has gone
- * through at most 32 roundings before and after. Direct: (9 c + 4) * eps * sum |d||g|; so the factor before the sum is never above 3 times
- * the direct one (c = 1), and the sum has grown by the transform. */
+ * through at most 32 roundings before and after. Direct: (9 c + 4) * eps * sum |d||g|; so the factor before the sum is never above 2.6
+ * times the direct one (c = 1), and the sum has grown by the transform. */
 #ifndef TEST_WINOGRAD_BOUND_H
 #define TEST_WINOGRAD_BOUND_H
 

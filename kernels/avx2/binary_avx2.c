@@ -1,13 +1,7 @@
 /* binary_avx2.c - two operands, element by element, f32 and u8.
  *
- * Along a row an operand is a vector (step 1) or one number (step 0):
- *
- *   a_step 1:  | a0 a1 .. a7 | a8 ..            b_step 0:  | b0 b0 .. b0 |          8 (f32) or 32 (u8) columns at a time
- *
- * Rows of whole tensors (stride = cols, or one number throughout) are joined to one long row first. What does not fit - the ends of
- * f32 rows, pow, two numbers - goes to the scalar kernel; the end of a u8 row is computed in a copy.
- *
- * f32: kind and steps become constants outside the loops, so that a loop is loads, one operation, the clamp and a store.
+ * binary_walk.c turns every kind of broadcasting into stretches of two vectors; the end of a stretch, shorter than a register, is
+ * computed in a copy. Powers go to the scalar kernel.
  *
  * u8 add with multipliers on the grid of add_grid.h: with X = A (a - a_zero) + B (b - b_zero), the result is rne(X / 2^shift) +
  * out_zero. vpmaddwd wants a and b side by side in words; lane by lane of 128 bits:
@@ -32,33 +26,9 @@
  */
 #include "add_grid.h"
 #include "avx2.h"
+#include "binary_walk.h"
 #include "scalar/scalar.h"
 #include "vector_avx2.h"
-
-/* One long row if both operands allow it: element (r, c) lies at r * cols + c in all three arrays (or is the same number
- * everywhere). */
-static oct_binary_job joined(const oct_binary_job *job)
-{
-    const bool a_flat = job->a_stride == job->cols * job->a_step, b_flat = job->b_stride == job->cols * job->b_step;
-    oct_binary_job flat = *job;
-    if (a_flat && b_flat) {
-        flat.cols = job->rows * job->cols;
-        flat.rows = job->rows ? 1 : 0;
-    }
-    return flat;
-}
-
-/* One row of the job from column c on, as a job of its own. */
-static oct_binary_job rest_of_row(const oct_binary_job *job, size_t row, size_t c, size_t elem)
-{
-    oct_binary_job rest = *job;
-    rest.rows = 1;
-    rest.cols = job->cols - c;
-    rest.a = (const char *)job->a + (row * job->a_stride + c * job->a_step) * elem;
-    rest.b = (const char *)job->b + (row * job->b_stride + c * job->b_step) * elem;
-    rest.out = (char *)job->out + (row * job->cols + c) * elem;
-    return rest;
-}
 
 /* ------------------------------------------------------------------------------------------------ f32 ---- */
 
@@ -75,58 +45,44 @@ OCT_INLINE __m256 apply(oct_binary_kind kind, __m256 a, __m256 b)
     }
 }
 
-/* 8 columns of an operand from column c on, or one number 8 times. */
-OCT_INLINE __m256 operand_f32(const float *p, size_t step, size_t c) { return step ? _mm256_loadu_ps(p + c) : _mm256_set1_ps(*p); }
-
-/* Whole vectors of a row; `kind` and the steps are constants. Returns the columns done. */
-OCT_INLINE size_t row_f32(const oct_binary_job *job, oct_binary_kind kind, size_t row, size_t a_step, size_t b_step)
+/* A stretch; the kind is constant. */
+OCT_INLINE void stretch_f32(const oct_binary_job *job, const oct_binary_kind kind, size_t n, const float *a, const float *b,
+                            float *out)
 {
-    const float *a = (const float *)job->a + row * job->a_stride, *b = (const float *)job->b + row * job->b_stride;
-    float *out = (float *)job->out + row * job->cols;
     const __m256 lo = _mm256_set1_ps(job->lo), hi = _mm256_set1_ps(job->hi);
-    size_t c = 0;
-    for (; c + 8 <= job->cols; c += 8)
-        _mm256_storeu_ps(out + c, clamp_ps(apply(kind, operand_f32(a, a_step, c), operand_f32(b, b_step, c)), lo, hi));
-    return c;
-}
-
-/* The steps become constants; two numbers are left to the scalar kernel. */
-OCT_INLINE size_t steps_f32(const oct_binary_job *job, oct_binary_kind kind, size_t row)
-{
-    if (job->a_step && job->b_step)
-        return row_f32(job, kind, row, 1, 1);
-    if (job->a_step)
-        return row_f32(job, kind, row, 1, 0);
-    if (job->b_step)
-        return row_f32(job, kind, row, 0, 1);
-    return 0;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(out + i, clamp_ps(apply(kind, _mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i)), lo, hi));
+    if (i < n) {
+        float x[8] = {0}, y[8] = {0};
+        memcpy(x, a + i, (n - i) * sizeof(float));
+        memcpy(y, b + i, (n - i) * sizeof(float));
+        _mm256_storeu_ps(x, clamp_ps(apply(kind, _mm256_loadu_ps(x), _mm256_loadu_ps(y)), lo, hi));
+        memcpy(out + i, x, (n - i) * sizeof(float));
+    }
 }
 
 /* The kind becomes a constant: no question is left inside the loop. */
-static size_t kind_f32(const oct_binary_job *job, size_t row)
+static void stretch_of_kind(const void *settings, size_t n, const void *a, const void *b, void *out)
 {
+    const oct_binary_job *job = settings;
     switch (job->kind) {
-    case OCT_KIND_ADD: return steps_f32(job, OCT_KIND_ADD, row);
-    case OCT_KIND_MUL: return steps_f32(job, OCT_KIND_MUL, row);
-    case OCT_KIND_SUB: return steps_f32(job, OCT_KIND_SUB, row);
-    case OCT_KIND_DIV: return steps_f32(job, OCT_KIND_DIV, row);
-    case OCT_KIND_MIN: return steps_f32(job, OCT_KIND_MIN, row);
-    case OCT_KIND_MAX: return steps_f32(job, OCT_KIND_MAX, row);
+    case OCT_KIND_ADD: stretch_f32(job, OCT_KIND_ADD, n, a, b, out); break;
+    case OCT_KIND_MUL: stretch_f32(job, OCT_KIND_MUL, n, a, b, out); break;
+    case OCT_KIND_SUB: stretch_f32(job, OCT_KIND_SUB, n, a, b, out); break;
+    case OCT_KIND_DIV: stretch_f32(job, OCT_KIND_DIV, n, a, b, out); break;
+    case OCT_KIND_MIN: stretch_f32(job, OCT_KIND_MIN, n, a, b, out); break;
+    case OCT_KIND_MAX: stretch_f32(job, OCT_KIND_MAX, n, a, b, out); break;
     case OCT_KIND_POW: break;
     }
-    return 0;
 }
 
 void oct_binary_f32_avx2(const oct_binary_job *job)
 {
-    const oct_binary_job flat = joined(job);
-    for (size_t row = 0; row < flat.rows; row++) {
-        const size_t c = kind_f32(&flat, row);
-        if (c < flat.cols) {
-            const oct_binary_job rest = rest_of_row(&flat, row, c, sizeof(float));
-            oct_binary_f32_scalar(&rest);
-        }
-    }
+    if (job->kind == OCT_KIND_POW)
+        oct_binary_f32_scalar(job);     /* libm's; rare */
+    else
+        oct_binary_walk(job, sizeof(float), stretch_of_kind, job);
 }
 
 /* ------------------------------------------------------------------------------------------------- u8 ---- */
@@ -134,7 +90,7 @@ void oct_binary_f32_avx2(const oct_binary_job *job)
 /* What becomes of two bytes. */
 typedef enum formula { ADD_ON_GRID, ADD, MULTIPLY } formula;
 
-/* What the loop over a row needs. */
+/* What the loop over a stretch needs. */
 typedef struct scaling {
     __m256i pair, base;         /* on the grid: [A B] in words; see the head of this file */
     __m256 step, magic;         /* on the grid: 2^-shift, the fma's addend */
@@ -185,60 +141,41 @@ OCT_INLINE __m256i combine(const scaling *s, const formula f, __m256i a, __m256i
     return round_u8(x[0], x[1], x[2], x[3], &s->range);
 }
 
-/* 32 columns of an operand from column c on, or one number 32 times. */
-OCT_INLINE __m256i operand_u8(const uint8_t *p, size_t step, size_t c)
-{
-    return step ? load_256(p + c) : _mm256_set1_epi8((char)*p);
-}
-
-/* A row; the end, shorter than a vector, by way of a copy. The formula and the steps are constants. */
-OCT_INLINE void row_u8(const oct_binary_job *job, const scaling *s, const formula f, size_t row, const size_t a_step,
-                       const size_t b_step)
-{
-    const uint8_t *a = (const uint8_t *)job->a + row * job->a_stride, *b = (const uint8_t *)job->b + row * job->b_stride;
-    uint8_t *out = (uint8_t *)job->out + row * job->cols;
-    /* 1. Whole vectors. out may be a or b: each is read before its place is written. */
-    size_t c = 0;
-    for (; c + 32 <= job->cols; c += 32)
-        store_256(out + c, combine(s, f, operand_u8(a, a_step, c), operand_u8(b, b_step, c)));
-    /* 2. The end. The copies begin with the first element, which is all that a number needs. */
-    if (c < job->cols) {
-        uint8_t a_end[32] = {*a}, b_end[32] = {*b}, out_end[32];
-        const size_t n = job->cols - c;
-        if (a_step)
-            memcpy(a_end, a + c, n);
-        if (b_step)
-            memcpy(b_end, b + c, n);
-        store_256(out_end, combine(s, f, operand_u8(a_end, a_step, 0), operand_u8(b_end, b_step, 0)));
-        memcpy(out + c, out_end, n);
-    }
-}
-
-/* Equal shapes are what speed matters for; one copy of the loop serves all broadcasting. */
-OCT_INLINE void rows_u8(const oct_binary_job *job, const scaling *settings, const formula f)
+/* A stretch; the formula is constant. out may be a or b: each is read before its place is written. */
+OCT_INLINE void stretch_u8(const scaling *settings, const formula f, size_t n, const uint8_t *a, const uint8_t *b, uint8_t *out)
 {
     const scaling s = *settings;        /* a copy whose address nobody has: it stays in registers */
-    for (size_t row = 0; row < job->rows; row++) {
-        if (job->a_step && job->b_step)
-            row_u8(job, &s, f, row, 1, 1);
-        else
-            row_u8(job, &s, f, row, job->a_step, job->b_step);
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32)
+        store_256(out + i, combine(&s, f, load_256(a + i), load_256(b + i)));
+    if (i < n) {
+        uint8_t x[32] = {0}, y[32] = {0};
+        memcpy(x, a + i, n - i);
+        memcpy(y, b + i, n - i);
+        store_256(x, combine(&s, f, load_256(x), load_256(y)));
+        memcpy(out + i, x, n - i);
     }
 }
+
+static void add_on_grid(const void *s, size_t n, const void *a, const void *b, void *out)
+{
+    stretch_u8(s, ADD_ON_GRID, n, a, b, out);
+}
+static void add(const void *s, size_t n, const void *a, const void *b, void *out) { stretch_u8(s, ADD, n, a, b, out); }
+static void multiply(const void *s, size_t n, const void *a, const void *b, void *out) { stretch_u8(s, MULTIPLY, n, a, b, out); }
 
 void oct_binary_u8_avx2(const oct_binary_job *job)
 {
-    const oct_binary_job flat = joined(job);
     oct_add_grid grid;
     scaling s = {.a_offset = centre_offset(job->a_zero), .b_offset = centre_offset(job->b_zero),
                  .a_mult = _mm256_set1_ps(job->a_mult), .b_mult = _mm256_set1_ps(job->b_mult),
                  .range = u8_range_of(job->out_zero, job->qlo, job->qhi)};
     if (job->kind == OCT_KIND_MUL) {
-        rows_u8(&flat, &s, MULTIPLY);
+        oct_binary_walk(job, 1, multiply, &s);
     } else if (oct_add_grid_find(job->a_mult, job->b_mult, &grid)) {
         set_grid(job, &grid, &s);
-        rows_u8(&flat, &s, ADD_ON_GRID);
+        oct_binary_walk(job, 1, add_on_grid, &s);
     } else {
-        rows_u8(&flat, &s, ADD);
+        oct_binary_walk(job, 1, add, &s);
     }
 }

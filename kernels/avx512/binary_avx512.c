@@ -1,7 +1,7 @@
 /* binary_avx512.c - two operands, element by element, f32 and u8.
  *
- * Along a row an operand is a vector (step 1) or one number (step 0); rows of whole tensors are joined to one long row. The end
- * of a row is loaded and stored under a mask. Powers go to the scalar kernel.
+ * binary_walk.c turns every kind of broadcasting into stretches of two vectors; the end of a stretch is loaded and stored under a
+ * mask. Powers go to the scalar kernel.
  *
  * u8 add with multipliers on the grid of add_grid.h: with X = A (a - a_zero) + B (b - b_zero), the result is rne(X / 2^shift) +
  * out_zero. vpmaddwd wants a and b side by side in words; a w = pair of bytes (w0 low, w1 high), 128-bit lane by lane:
@@ -26,38 +26,12 @@
  * (add).
  */
 #include "add_grid.h"
+#include "binary_walk.h"
 #include "bytes_avx512.h"
 #include "ops_avx512.h"
 #include "scalar/scalar.h"
 
-/* One operand along one row. */
-typedef struct operand {
-    const void *at;
-    size_t step;
-} operand;
-
-/* Whether all rows of an operand follow each other: then it may be walked as one. */
-static bool continuous(size_t stride, size_t step, size_t cols) { return stride == cols * step; }
-
-/* The job with all rows joined into one, where that is possible. */
-static oct_binary_job joined(const oct_binary_job *job)
-{
-    oct_binary_job j = *job;
-    if (continuous(j.a_stride, j.a_step, j.cols) && continuous(j.b_stride, j.b_step, j.cols)) {
-        j.cols *= j.rows;
-        j.rows = 1;
-    }
-    return j;
-}
-
 /* ------------------------------------------------------------------------------------------------- f32 ---- */
-
-OCT_INLINE __m512 load_f32(operand o, size_t c, __mmask16 some, const bool whole)
-{
-    if (o.step == 0)
-        return _mm512_set1_ps(*(const float *)o.at);
-    return whole ? _mm512_loadu_ps((const float *)o.at + c) : _mm512_maskz_loadu_ps(some, (const float *)o.at + c);
-}
 
 /* min and max by selection: with a NaN the second operand wins, as in the specification. */
 OCT_INLINE __m512 apply(const oct_binary_kind kind, __m512 a, __m512 b)
@@ -72,60 +46,54 @@ OCT_INLINE __m512 apply(const oct_binary_kind kind, __m512 a, __m512 b)
     }
 }
 
-/* kind and the steps are constant wherever this is inlined. */
-OCT_INLINE void row_f32(const oct_binary_job *job, operand a, operand b, float *out, const oct_binary_kind kind)
+/* A stretch; the kind is constant. Four vectors at a time: a vector's loop would wait for its own counter. */
+OCT_INLINE void stretch_f32(const oct_binary_job *job, const oct_binary_kind kind, size_t n, const float *a, const float *b,
+                            float *out)
 {
     const __m512 lo = _mm512_set1_ps(job->lo), hi = _mm512_set1_ps(job->hi);
-    const size_t cols = job->cols;
-    size_t c = 0;
-    for (; c + 64 <= cols; c += 64) {
+    size_t i = 0;
+    for (; i + 64 <= n; i += 64) {
         __m512 y[4];
         OCT_UNROLL
         for (size_t v = 0; v < 4; v++)
-            y[v] = apply(kind, load_f32(a, c + 16 * v, 0, true), load_f32(b, c + 16 * v, 0, true));
+            y[v] = apply(kind, _mm512_loadu_ps(a + i + 16 * v), _mm512_loadu_ps(b + i + 16 * v));
         OCT_UNROLL
         for (size_t v = 0; v < 4; v++)
-            _mm512_storeu_ps(out + c + 16 * v, oct_clamp_16(y[v], lo, hi));
+            _mm512_storeu_ps(out + i + 16 * v, oct_clamp_16(y[v], lo, hi));
     }
-    for (; c < cols; c += 16) {
-        const __mmask16 some = oct_lanes_16(cols - c);
-        const __m512 y = apply(kind, load_f32(a, c, some, false), load_f32(b, c, some, false));
-        _mm512_mask_storeu_ps(out + c, some, oct_clamp_16(y, lo, hi));
+    for (; i < n; i += 16) {
+        const __mmask16 some = oct_lanes_16(n - i);
+        const __m512 y = apply(kind, _mm512_maskz_loadu_ps(some, a + i), _mm512_maskz_loadu_ps(some, b + i));
+        _mm512_mask_storeu_ps(out + i, some, oct_clamp_16(y, lo, hi));
     }
 }
 
-OCT_INLINE void rows_f32(const oct_binary_job *job, const oct_binary_kind kind)
+/* The kind becomes a constant: no question is left inside the loop. */
+static void stretch_of_kind(const void *settings, size_t n, const void *a, const void *b, void *out)
 {
-    for (size_t r = 0; r < job->rows; r++) {
-        const operand a = {(const float *)job->a + r * job->a_stride, job->a_step};
-        const operand b = {(const float *)job->b + r * job->b_stride, job->b_step};
-        float *out = (float *)job->out + r * job->cols;
-        if (a.step == 1 && b.step == 1)
-            row_f32(job, (operand){a.at, 1}, (operand){b.at, 1}, out, kind);
-        else if (a.step == 1)
-            row_f32(job, (operand){a.at, 1}, (operand){b.at, 0}, out, kind);
-        else
-            row_f32(job, a, b, out, kind);
+    const oct_binary_job *job = settings;
+    switch (job->kind) {
+    case OCT_KIND_ADD: stretch_f32(job, OCT_KIND_ADD, n, a, b, out); break;
+    case OCT_KIND_MUL: stretch_f32(job, OCT_KIND_MUL, n, a, b, out); break;
+    case OCT_KIND_SUB: stretch_f32(job, OCT_KIND_SUB, n, a, b, out); break;
+    case OCT_KIND_DIV: stretch_f32(job, OCT_KIND_DIV, n, a, b, out); break;
+    case OCT_KIND_MIN: stretch_f32(job, OCT_KIND_MIN, n, a, b, out); break;
+    case OCT_KIND_MAX: stretch_f32(job, OCT_KIND_MAX, n, a, b, out); break;
+    case OCT_KIND_POW: break;
     }
 }
 
 void oct_binary_f32_avx512(const oct_binary_job *job)
 {
-    const oct_binary_job j = joined(job);
-    switch (j.kind) {
-    case OCT_KIND_ADD: rows_f32(&j, OCT_KIND_ADD); break;
-    case OCT_KIND_MUL: rows_f32(&j, OCT_KIND_MUL); break;
-    case OCT_KIND_SUB: rows_f32(&j, OCT_KIND_SUB); break;
-    case OCT_KIND_DIV: rows_f32(&j, OCT_KIND_DIV); break;
-    case OCT_KIND_MIN: rows_f32(&j, OCT_KIND_MIN); break;
-    case OCT_KIND_MAX: rows_f32(&j, OCT_KIND_MAX); break;
-    case OCT_KIND_POW: oct_binary_f32_scalar(job); break;       /* libm's; rare */
-    }
+    if (job->kind == OCT_KIND_POW)
+        oct_binary_f32_scalar(job);     /* libm's; rare */
+    else
+        oct_binary_walk(job, sizeof(float), stretch_of_kind, job);
 }
 
 /* -------------------------------------------------------------------------------------------------- u8 ---- */
 
-/* What a row's loop needs, by formula. */
+/* What a stretch's loop needs, by formula. */
 typedef enum formula { ADD_ON_GRID, ADD_ON_GRID_CLAMPED, ADD, MULTIPLY } formula;
 
 typedef struct scaling {
@@ -180,59 +148,40 @@ OCT_INLINE __m512i combine(const scaling *s, const formula f, __m512i a, __m512i
     return oct_pack_64(x, &s->range);
 }
 
-/* Columns c .. c + n - 1 (n <= 64) of an operand; `number` is its only element where step is 0. */
-OCT_INLINE __m512i operand_u8(const uint8_t *p, size_t step, size_t c, size_t n, __m512i number)
+/* A stretch; the formula is constant. */
+OCT_INLINE void stretch_u8(const scaling *settings, const formula f, size_t n, const uint8_t *a, const uint8_t *b, uint8_t *out)
 {
-    return step ? oct_load_64(p + c, n) : number;
+    const scaling s = *settings;        /* a copy whose address nobody has: it stays in registers */
+    size_t i = 0;
+    for (; i + 64 <= n; i += 64)
+        _mm512_storeu_si512(out + i, combine(&s, f, _mm512_loadu_si512(a + i), _mm512_loadu_si512(b + i)));
+    if (i < n)
+        oct_store_64(out + i, combine(&s, f, oct_load_64(a + i, n - i), oct_load_64(b + i, n - i)), n - i);
 }
 
-OCT_INLINE void row_u8(const oct_binary_job *job, const scaling *s, const formula f, size_t row, const size_t a_step,
-                       const size_t b_step)
+static void add_on_grid(const void *s, size_t n, const void *a, const void *b, void *out)
 {
-    const uint8_t *a = (const uint8_t *)job->a + row * job->a_stride, *b = (const uint8_t *)job->b + row * job->b_stride;
-    uint8_t *out = (uint8_t *)job->out + row * job->cols;
-    const __m512i a0 = _mm512_set1_epi8((char)*a), b0 = _mm512_set1_epi8((char)*b);
-    size_t c = 0;
-    for (; c + 64 <= job->cols; c += 64)
-        _mm512_storeu_si512(out + c, combine(s, f, operand_u8(a, a_step, c, 64, a0), operand_u8(b, b_step, c, 64, b0)));
-    if (c < job->cols) {
-        const size_t n = job->cols - c;
-        oct_store_64(out + c, combine(s, f, operand_u8(a, a_step, c, n, a0), operand_u8(b, b_step, c, n, b0)), n);
-    }
+    stretch_u8(s, ADD_ON_GRID, n, a, b, out);
 }
-
-/* Equal shapes are what speed matters for; one copy of the loop serves all broadcasting. */
-OCT_INLINE void rows_u8(const oct_binary_job *job, const scaling *s, const formula f)
+static void add_on_grid_clamped(const void *s, size_t n, const void *a, const void *b, void *out)
 {
-    for (size_t row = 0; row < job->rows; row++) {
-        if (job->a_step && job->b_step)
-            row_u8(job, s, f, row, 1, 1);
-        else
-            row_u8(job, s, f, row, job->a_step, job->b_step);
-    }
+    stretch_u8(s, ADD_ON_GRID_CLAMPED, n, a, b, out);
 }
+static void add(const void *s, size_t n, const void *a, const void *b, void *out) { stretch_u8(s, ADD, n, a, b, out); }
+static void multiply(const void *s, size_t n, const void *a, const void *b, void *out) { stretch_u8(s, MULTIPLY, n, a, b, out); }
 
 void oct_binary_u8_avx512(const oct_binary_job *job)
 {
-    const oct_binary_job flat = joined(job);
     oct_add_grid grid;
-    scaling s = {.range = oct_u8_range_of(job->out_zero, job->qlo, job->qhi)};
-    if (flat.cols == 0)
-        return;
-    if (job->kind == OCT_KIND_ADD && oct_add_grid_find(job->a_mult, job->b_mult, &grid)) {
+    scaling s = {.a = oct_centre_of(job->a_zero), .b = oct_centre_of(job->b_zero),
+                 .a_mult = _mm512_set1_ps(job->a_mult), .b_mult = _mm512_set1_ps(job->b_mult),
+                 .range = oct_u8_range_of(job->out_zero, job->qlo, job->qhi)};
+    if (job->kind == OCT_KIND_MUL) {
+        oct_binary_walk(job, 1, multiply, &s);
+    } else if (oct_add_grid_find(job->a_mult, job->b_mult, &grid)) {
         set_grid(job, &grid, &s);
-        if (job->qlo == 0 && job->qhi == 255)
-            rows_u8(&flat, &s, ADD_ON_GRID);
-        else
-            rows_u8(&flat, &s, ADD_ON_GRID_CLAMPED);
-        return;
+        oct_binary_walk(job, 1, job->qlo == 0 && job->qhi == 255 ? add_on_grid : add_on_grid_clamped, &s);
+    } else {
+        oct_binary_walk(job, 1, add, &s);
     }
-    s.a = oct_centre_of(job->a_zero);
-    s.b = oct_centre_of(job->b_zero);
-    s.a_mult = _mm512_set1_ps(job->a_mult);
-    s.b_mult = _mm512_set1_ps(job->b_mult);
-    if (job->kind == OCT_KIND_MUL)
-        rows_u8(&flat, &s, MULTIPLY);
-    else
-        rows_u8(&flat, &s, ADD);
 }

@@ -60,7 +60,8 @@ typedef struct arg_option {
 typedef struct arg_spec {
     const char *command;                          /* "octet run" */
     const char *usage;                            /* what follows it: "MODEL.oct --input DATA --output OUT.npy" */
-    const char *about;                            /* for the help, ending in a newline; it wraps all but lines that begin with a blank */
+    const char *about;                            /* for the help, ending in a newline; it wraps all lines but those that begin
+                                                     with a blank */
     const char *word;                             /* what a word that is no option stands for: "MODEL.oct" */
     int min_words, max_words;                     /* how many of them; max_words -1: any number */
     const arg_option *groups[ARG_MAX_GROUPS];     /* each ends with a row of zeros */
