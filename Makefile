@@ -19,8 +19,8 @@ ISAS_aarch64 := neon neondot
 FLAGS_avx2       := -mavx2 -mfma
 FLAGS_avx512     := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
 FLAGS_avx512vnni := $(FLAGS_avx512) -mavx512vnni
-# gcc's scheduling before register allocation lengthens lifetimes until accumulators spill.
-FLAGS_neon       := $(if $(IS_GCC),-fno-schedule-insns)
+# gcc's scheduling before register allocation lengthens lifetimes until accumulators spill; so do the short loops that -O2 leaves.
+FLAGS_neon       := $(if $(IS_GCC),-O3 -fno-schedule-insns)
 FLAGS_neondot    := $(FLAGS_neon) -march=armv8.2-a+dotprod
 # An ISA is built when this is its architecture and its folder has sources.
 ISAS     := $(foreach i,$(ISAS_$(ARCH)),$(if $(wildcard kernels/$(i)/*.c),$(i)))

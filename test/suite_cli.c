@@ -483,6 +483,7 @@ static void bad_data(void)
     CHECK(refused(shell_run("$octet run %s --input Makefile --output %s", model, out), 1, "run", "must end in"));
     CHECK(refused(shell_run("$octet run %s --input %s --output %s", model, shell_path("nil.npy"), out), 1, "run", "nil.npy"));
     CHECK(refused(shell_run("$octet quantize %s --calib %s", model, empty), 1, "quantize", "empty"));
+    CHECK(refused(shell_run("$octet quantize %s --calib %s", model, tail), 1, "quantize", "7 elements are no multiple of the 256"));
     CHECK(refused(shell_run("$octet run %s --input " DIGITS "_test.u8 --output %s/x.npy", model, shell_path("nowhere")), 1, "run",
                   "cannot be written"));
     CHECK(refused(shell_run("$octet import " DIGITS ".onnx -o %s/x.oct", shell_path("nowhere")), 1, "import", "nowhere"));

@@ -356,7 +356,8 @@ static void depthwise(void)
 
 /* ----------------------------------------------------------------------------------------- Winograd ---- */
 
-static const oct_kernels *right_winograd;               /* the weakest level that has it */
+static const oct_winograd_entry *right_winograd;        /* the weakest level's that has one */
+static bool winograd_u8s8;                              /* which precision is being spoilt */
 
 /* A tile of a ragged edge takes its neighbour's row. */
 static void mixes_up_slots(const oct_winograd_input *job)
@@ -365,15 +366,15 @@ static void mixes_up_slots(const oct_winograd_input *job)
     oct_winograd_input wrong = *job;
     tile.slot[0][2] = tile.slot[0][0];
     wrong.tile = &tile;
-    right_winograd->winograd_f32.input(&wrong);
+    right_winograd->input(&wrong);
 }
 
 /* Reads a whole vector of the last channels. */
 static void reads_behind_pixel(const oct_winograd_input *job)
 {
-    right_winograd->winograd_f32.input(job);
+    right_winograd->input(job);
     for (size_t p = 0; p < 4; p++)
-        read_byte((const float *)job->pixels[p] + job->c);
+        read_byte((const uint8_t *)job->pixels[p] + job->c * (winograd_u8s8 ? 1 : sizeof(float)));
 }
 
 /* Leaves what lay in V before where the last vector ends. */
@@ -381,7 +382,7 @@ static void forgets_last_channel(const oct_winograd_input *job)
 {
     oct_winograd_input wrong = *job;
     wrong.c -= job->c > 1;
-    right_winograd->winograd_f32.input(&wrong);
+    right_winograd->input(&wrong);
 }
 
 /* Stores all columns of the panel, ... */
@@ -389,7 +390,7 @@ static void writes_padded_columns(const oct_winograd_output *job)
 {
     oct_winograd_output wrong = *job;
     wrong.n += 1;
-    right_winograd->winograd_f32.output(&wrong);
+    right_winograd->output(&wrong);
 }
 
 /* ... all outputs of a tile that is larger than the image, ... */
@@ -397,7 +398,7 @@ static void writes_missing_row(const oct_winograd_output *job)
 {
     oct_winograd_output wrong = *job;
     wrong.rows = job->tile->rows;
-    right_winograd->winograd_f32.output(&wrong);
+    right_winograd->output(&wrong);
 }
 
 /* ... and a residual as wide as the output. */
@@ -405,39 +406,67 @@ static void confuses_lines(const oct_winograd_output *job)
 {
     oct_winograd_output wrong = *job;
     wrong.e.residual_ld = job->e.out_ld;
-    right_winograd->winograd_f32.output(&wrong);
+    right_winograd->output(&wrong);
+}
+
+/* Weights of the last row of positions, which no small tile lacks, are those of the row before. */
+static void repeats_a_row(const void *w, size_t groups, const oct_gemm_entry *panel, size_t i, void *u)
+{
+    right_winograd->expand(w, groups, panel, i == 5 ? 4 : i, u);
 }
 
 typedef struct winograd_bug {
     const char *name;
-    void (*input)(const oct_winograd_input *job);
-    void (*output)(const oct_winograd_output *job);
+    oct_winograd_entry wrong;    /* what of it is not NULL */
 } winograd_bug;
 
 static const winograd_bug winograd_bugs[] = {
-    {"mixes_up_slots", mixes_up_slots, NULL},               {"reads_behind_pixel", reads_behind_pixel, NULL},
-    {"forgets_last_channel", forgets_last_channel, NULL},   {"writes_padded_columns", NULL, writes_padded_columns},
-    {"writes_missing_row", NULL, writes_missing_row},       {"confuses_lines", NULL, confuses_lines},
+    {"mixes_up_slots", {.input = mixes_up_slots}},
+    {"reads_behind_pixel", {.input = reads_behind_pixel}},
+    {"forgets_last_channel", {.input = forgets_last_channel}},
+    {"writes_padded_columns", {.output = writes_padded_columns}},
+    {"writes_missing_row", {.output = writes_missing_row}},
+    {"confuses_lines", {.output = confuses_lines}},
+    {"repeats_a_row", {.expand = repeats_a_row}},
 };
 
-/* The scalar table has no Winograd to be spoilt. */
+static oct_winograd_entry *winograd_of(oct_kernels *table)
+{
+    return winograd_u8s8 ? &table->winograd_u8s8 : &table->winograd_f32;
+}
+
+static void plant_winograd(const oct_kernels *kernels, const winograd_bug *bug)
+{
+    oct_kernels table = *kernels, untouched = *kernels;
+    oct_winograd_entry *entry = winograd_of(&table);
+    right_winograd = winograd_of(&untouched);
+    if (bug->wrong.expand && !entry->expand)
+        return;
+    if (bug->wrong.input)
+        entry->input = bug->wrong.input;
+    if (bug->wrong.output)
+        entry->output = bug->wrong.output;
+    if (bug->wrong.expand)
+        entry->expand = bug->wrong.expand;
+    expect_caught(winograd_u8s8 ? check_winograd_u8s8 : check_winograd_f32, &table,
+                  winograd_u8s8 ? "winograd_u8s8" : "winograd_f32", bug->name);
+}
+
+/* Every bug in both precisions. The scalar table has no f32 Winograd to be spoilt, and not every level expands weights. */
 static void winograd(void)
 {
-    right_winograd = NULL;
-    for (size_t i = 0; tested_kernels(i) && !right_winograd; i++)
-        if (tested_kernels(i)->winograd_f32.input)
-            right_winograd = tested_kernels(i);
-    if (!right_winograd) {
-        test_skip("no instruction set with Winograd kernels");
-        return;
-    }
-    for (int i = 0; i < TEST_COUNT(winograd_bugs); i++) {
-        oct_kernels table = *right_winograd;
-        if (winograd_bugs[i].input)
-            table.winograd_f32.input = winograd_bugs[i].input;
-        if (winograd_bugs[i].output)
-            table.winograd_f32.output = winograd_bugs[i].output;
-        expect_caught(check_winograd_f32, &table, "winograd_f32", winograd_bugs[i].name);
+    for (int u8s8 = 0; u8s8 < 2; u8s8++) {
+        const oct_kernels *weakest = NULL, *expands = NULL;
+        winograd_u8s8 = u8s8;
+        for (size_t i = 0; tested_kernels(i); i++) {
+            oct_kernels table = *tested_kernels(i);
+            if (winograd_of(&table)->input && !weakest)
+                weakest = tested_kernels(i);
+            if (winograd_of(&table)->expand && !expands)
+                expands = tested_kernels(i);
+        }
+        for (int i = 0; weakest && i < TEST_COUNT(winograd_bugs); i++)
+            plant_winograd(winograd_bugs[i].wrong.expand && expands ? expands : weakest, &winograd_bugs[i]);
     }
 }
 
