@@ -237,10 +237,7 @@ static void observe(void *arg, int value, const void *data)
     const float *x = (const float *)data + rows.first * channels;
     fresh->rows = rows.rows;
     oct_histogram_reach(stats->histogram, -fresh->lo > fresh->hi ? -fresh->lo : fresh->hi);
-    if (rows.stride == 1)
-        oct_histogram_add(stats->histogram, x, count, c->times, c->tally);
-    for (size_t r = 0; rows.stride > 1 && r < rows.rows; r++)
-        oct_histogram_add(stats->histogram, x + r * rows.stride * channels, channels, c->times, c->tally);
+    oct_histogram_add(stats->histogram, &(oct_spaced_rows){x, rows.rows, channels, rows.stride * channels}, c->times, c->tally);
     if (c->times > 0)
         oct_observe_moments(x, rows.rows, rows.stride, channels, fresh->sum, fresh->square);
 }

@@ -29,23 +29,28 @@ void oct_histogram_reach(oct_histogram *h, float most)
 
 enum { BLOCK = 256 };
 
-/* Which bins the numbers belong to. |x| < 0.999 reach, so the sum lies in (2, 4094) and truncation is floor. */
-static void bins_of(const float *x, float per_unit, int32_t *bin)
+/* Which bins n <= BLOCK numbers belong to. |x| < 0.999 reach, so the sum lies in (2, 4094) and truncation is floor. */
+static void bins_of(const float *x, size_t n, float per_unit, int32_t *bin)
 {
-    for (int i = 0; i < BLOCK; i++)
+    for (size_t i = 0; i < n; i++)
         bin[i] = (int32_t)(x[i] * per_unit + (float)(OCT_BINS / 2));
 }
 
-/* Into the tables, then from there into the histogram: worth it from some thousands of numbers on. */
-static void add_many(oct_histogram *h, const float *x, size_t n, float per_unit, int times, oct_tally *tally)
+static void tally_block(const float *x, size_t n, float per_unit, oct_tally *tally)
 {
     int32_t bin[BLOCK];
-    for (size_t i = 0; i < n; i += BLOCK) {
-        bins_of(x + i, per_unit, bin);
-        for (int j = 0; j < BLOCK; j += 4)
-            for (int t = 0; t < 4; t++)
-                tally->count[t][bin[j + t]]++;
-    }
+    size_t i = 0;
+    bins_of(x, n, per_unit, bin);
+    for (; i + 4 <= n; i += 4)
+        for (size_t t = 0; t < 4; t++)
+            tally->count[t][bin[i + t]]++;
+    for (; i < n; i++)
+        tally->count[0][bin[i]]++;
+}
+
+/* From the tables into the histogram. */
+static void join_tally(oct_histogram *h, int times, oct_tally *tally)
+{
     for (int b = 0; b < OCT_BINS; b++) {
         const uint32_t sum = tally->count[0][b] + tally->count[1][b] + tally->count[2][b] + tally->count[3][b];
         h->count[b] += times * (int64_t)sum;
@@ -53,19 +58,31 @@ static void add_many(oct_histogram *h, const float *x, size_t n, float per_unit,
     *tally = (oct_tally){0};
 }
 
-/* A block of 2^30 at a time keeps the tally's counters within 32 bits. */
-void oct_histogram_add(oct_histogram *h, const float *x, size_t n, int times, oct_tally *tally)
+/* The tables are worth it from some thousands of numbers on; joined every 2^30 numbers, their counters stay within 32 bits. */
+void oct_histogram_add(oct_histogram *h, const oct_spaced_rows *x, int times, oct_tally *tally)
 {
     const float per_unit = (float)(OCT_BINS / 2 / h->reach);
-    h->total += times * (int64_t)n;
-    while (n >= 16 * BLOCK) {
-        const size_t part = (n < (size_t)1 << 30 ? n : (size_t)1 << 30) / BLOCK * BLOCK;
-        add_many(h, x, part, per_unit, times, tally);
-        x += part;
-        n -= part;
+    const size_t all = x->rows * x->n;
+    const bool few = all < 16 * BLOCK, dense = x->step == x->n;
+    const size_t rows = dense ? 1 : x->rows, length = dense ? all : x->n;
+    size_t waiting = 0;
+    h->total += times * (int64_t)all;
+    for (size_t r = 0; r < rows; r++) {
+        const float *row = x->data + r * x->step;
+        for (size_t i = 0; few && i < length; i++)
+            h->count[(int32_t)(row[i] * per_unit + (float)(OCT_BINS / 2))] += times;
+        for (size_t i = 0; !few && i < length; i += BLOCK) {
+            const size_t n = length - i < BLOCK ? length - i : BLOCK;
+            tally_block(row + i, n, per_unit, tally);
+            waiting += n;
+            if (waiting >= (size_t)1 << 30) {
+                join_tally(h, times, tally);
+                waiting = 0;
+            }
+        }
     }
-    for (size_t i = 0; i < n; i++)
-        h->count[(int32_t)(x[i] * per_unit + (float)(OCT_BINS / 2))] += times;
+    if (waiting > 0)
+        join_tally(h, times, tally);
 }
 
 double oct_histogram_middle(const oct_histogram *h, int bin) { return h->reach * ((bin + 0.5) / (OCT_BINS / 2) - 1); }

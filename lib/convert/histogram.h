@@ -27,9 +27,14 @@ typedef struct oct_tally {
 
 /* Makes room for numbers of up to this size; finite, >= 0. */
 void oct_histogram_reach(oct_histogram *h, float most);
-/* Counts n numbers, all within reach; `times` is 1, or -1 to take them out again. The tally is scratch memory, zero before and
+/* `rows` rows of n numbers; `step` numbers from one to the next. */
+typedef struct oct_spaced_rows {
+    const float *data;
+    size_t rows, n, step;
+} oct_spaced_rows;
+/* Counts numbers, all within reach; `times` is 1, or -1 to take them out again. The tally is scratch memory, zero before and
  * after. */
-void oct_histogram_add(oct_histogram *h, const float *x, size_t n, int times, oct_tally *tally);
+void oct_histogram_add(oct_histogram *h, const oct_spaced_rows *x, int times, oct_tally *tally);
 /* The number in the middle of a bin. */
 double oct_histogram_middle(const oct_histogram *h, int bin);
 /* At most `share` of all numbers lie below *lo, and at most as many above *hi (to the width of a bin). */
