@@ -134,7 +134,7 @@ OCT_INLINE __m256i combine(const scaling *s, const formula f, __m256i a, __m256i
     /* exact: |x|, |y| <= 255 */
     centre_u8(a, s->a_offset, x);
     centre_u8(b, s->b_offset, y);
-    UNROLLED
+    OCT_UNROLLED
     for (size_t v = 0; v < 4; v++)
         x[v] = f == MULTIPLY ? _mm256_mul_ps(_mm256_mul_ps(x[v], y[v]), s->a_mult)
                              : _mm256_add_ps(_mm256_mul_ps(x[v], s->a_mult), _mm256_mul_ps(y[v], s->b_mult));

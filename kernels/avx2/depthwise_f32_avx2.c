@@ -57,7 +57,7 @@ OCT_INLINE void tile_general(const general_row *j, ptrdiff_t x, size_t c, const 
     const ptrdiff_t step = (ptrdiff_t)j->pixel, stride = (ptrdiff_t)s->stride_w, width = (ptrdiff_t)j->width;
     const float *row = j->row + c, *w = block + j->w_offset;
     /* 1. Accumulators start at the bias. */
-    UNROLLED
+    OCT_UNROLLED
     for (size_t i = 0; i < WIDE; i++)
         acc[i] = _mm256_loadu_ps(block);
     for (size_t r = 0; r < j->rows; r++, row += j->row_step) {
@@ -65,7 +65,7 @@ OCT_INLINE void tile_general(const general_row *j, ptrdiff_t x, size_t c, const 
         for (size_t kx = 0; kx < s->kernel_w; kx++, w += 8, column += (ptrdiff_t)s->dilation_w) {
             /* 2. This tap's weights; 3. multiply, add, pixel by pixel. */
             const __m256 wv = _mm256_loadu_ps(w);
-            UNROLLED
+            OCT_UNROLLED
             for (ptrdiff_t i = 0; i < WIDE; i++) {
                 if (i >= (ptrdiff_t)count || (border && (column + i * stride < 0 || column + i * stride >= width)))
                     continue;

@@ -77,20 +77,20 @@ OCT_INLINE void tile_square(const tile_row *j, tile_kind kind, ptrdiff_t x, size
     __m256 start = _mm256_loadu_ps((const float *)(const void *)block);
     if (kind.u8 && j->rows < kernel)
         start = add_padding_rows(j, start, w + kernel * kernel * 8, kernel);
-    UNROLLED
+    OCT_UNROLLED
     for (size_t i = 0; i < WIDE; i++)
         acc[i] = start;
     w += j->first * kernel * 8;
     for (size_t r = 0; r < j->rows; r++, row += j->row_step, w += 8 * kernel) {
         /* 2. This kernel row's weights. */
         __m256 wv[MAX_KERNEL];
-        UNROLLED
+        OCT_UNROLLED
         for (size_t kx = 0; kx < MAX_KERNEL; kx++)
             if (kx < kernel)
                 wv[kx] = _mm256_loadu_ps(w + 8 * kx);
         /* 3. Pixel by pixel: load, and multiply, add for every output that uses it. */
         const char *third = row;
-        UNROLLED
+        OCT_UNROLLED
         for (size_t p = 0; p < 2 * (WIDE - 1) + MAX_KERNEL; p++) {
             if (p >= pixels)
                 break;
@@ -101,7 +101,7 @@ OCT_INLINE void tile_square(const tile_row *j, tile_kind kind, ptrdiff_t x, size
             if (outside && !kind.u8)
                 continue;
             const __m256 in = outside ? j->padding : load_pixel(third + p % 3 * step, kind.u8);
-            UNROLLED
+            OCT_UNROLLED
             for (size_t i = 0; i < WIDE; i++)
                 if (i < count && p >= i * kind.stride && p - i * kind.stride < kernel)
                     acc[i] = _mm256_fmadd_ps(in, wv[p - i * kind.stride], acc[i]);

@@ -173,7 +173,7 @@ static void row_f32(const pair_row *row, const __m256i w[2 * POSITIONS])
 static void row_3x3s1(const pair_row *row)
 {
     __m256i w[2 * POSITIONS];
-    UNROLLED
+    OCT_UNROLLED
     for (size_t i = 0; i < 2 * POSITIONS; i++)
         w[i] = load_256(row->weights + 16 * i);
     if (row->format->elem == OCT_ELEM_U8)

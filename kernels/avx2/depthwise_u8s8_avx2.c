@@ -85,20 +85,20 @@ OCT_INLINE void tile_square(const int16_t *const in[MAX_PAIRS], const __m256i *w
                             size_t count, __m256i acc[WIDE])
 {
     /* 1. Accumulators start at acc_bias. */
-    UNROLLED
+    OCT_UNROLLED
     for (size_t i = 0; i < WIDE; i++)
         acc[i] = bias;
-    UNROLLED
+    OCT_UNROLLED
     for (size_t k = 0; k < MAX_PAIRS; k++) {
         if (k >= (kernel + 1) / 2)
             break;
         /* 2. Column by column of this pair: 3. multiply pairs, add for every output that uses it. */
-        UNROLLED
+        OCT_UNROLLED
         for (size_t p = 0; p < 2 * (WIDE - 1) + MAX_KERNEL; p++) {
             if (p >= (count - 1) * stride + kernel)
                 break;
             const __m256i column = load_256(in[k] + 16 * p);
-            UNROLLED
+            OCT_UNROLLED
             for (size_t i = 0; i < WIDE; i++)
                 if (i < count && p >= i * stride && p - i * stride < kernel)
                     acc[i] = in_sequence(_mm256_add_epi32(acc[i], _mm256_madd_epi16(column, w[k * kernel + p - i * stride])));
@@ -131,7 +131,7 @@ OCT_INLINE void row_square(const pair_row *row, size_t kernel, size_t stride)
     const size_t out_w = row->shape->out_w, pairs = (kernel + 1) / 2;
     const __m256i bias = load_256(row->block);
     __m256i w[MAX_PAIRS * MAX_KERNEL];
-    UNROLLED
+    OCT_UNROLLED
     for (size_t i = 0; i < MAX_PAIRS * MAX_KERNEL; i++)
         if (i < pairs * kernel)
             w[i] = load_256(row->weights + 16 * i);
@@ -166,14 +166,14 @@ static void row_general(const pair_row *row)
     for (size_t ox = 0; ox < s->out_w; ox += WIDE) {
         const int16_t *pair = row->first, *w = row->weights;
         __m256i acc[WIDE];
-        UNROLLED
+        OCT_UNROLLED
         for (size_t i = 0; i < WIDE; i++)
             acc[i] = load_256(row->block);
         for (size_t k = 0; k < row->pairs; k++, pair = next_pair(row, pair)) {
             const int16_t *in = pair + ox * step;
             for (size_t kx = 0; kx < s->kernel_w; kx++, w += 16, in += s->dilation_w * 16) {
                 const __m256i wv = load_256(w);
-                UNROLLED
+                OCT_UNROLLED
                 for (size_t i = 0; i < WIDE; i++)
                     acc[i] = _mm256_add_epi32(acc[i], _mm256_madd_epi16(load_256(in + i * step), wv));
             }

@@ -32,7 +32,7 @@ void oct_quantize_f32_u8_avx2(size_t n, const float *in, float inv_scale, int32_
     for (; i + 32 <= n; i += 32) {
         /* scale, clamp; round, zero point, pack */
         __m256 x[4];
-        UNROLLED
+        OCT_UNROLLED
         for (size_t j = 0; j < 4; j++)
             x[j] = clamp_ps(_mm256_mul_ps(_mm256_loadu_ps(in + i + 8 * j), mult), lo, hi);
         store_256(out + i, in_order(round_u8(x[0], x[1], x[2], x[3], &range)));
@@ -62,7 +62,7 @@ void oct_requantize_u8_avx2(size_t n, const uint8_t *in, int32_t in_zero, float 
     for (; i + 32 <= n; i += 32) {
         __m256 x[4];
         centre_u8(load_256(in + i), offset, x);
-        UNROLLED
+        OCT_UNROLLED
         for (size_t j = 0; j < 4; j++)
             x[j] = _mm256_mul_ps(x[j], mults);
         store_256(out + i, round_u8(x[0], x[1], x[2], x[3], &range));

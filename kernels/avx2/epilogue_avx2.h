@@ -25,9 +25,9 @@ enum { TILE_ROWS = 6, TILE_VECS = 2, TILE_COLUMNS = 8 * TILE_VECS };
 OCT_INLINE void add_residual_f32(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr, size_t vecs)
 {
     const float *residual = e->residual;
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
-        UNROLLED
+        OCT_UNROLLED
         for (size_t v = 0; v < TILE_VECS; v++)
             if (r < mr && v < vecs)
                 x[r][v] = _mm256_add_ps(x[r][v], _mm256_loadu_ps(residual + r * e->residual_ld + 8 * v));
@@ -39,9 +39,9 @@ OCT_INLINE void add_residual_u8(const oct_epilogue *e, __m256 x[][TILE_VECS], si
     const uint8_t *residual = e->residual;
     const __m256i zero = _mm256_set1_epi32(e->residual_zero);
     const __m256 mult = _mm256_set1_ps(e->residual_mult);
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
-        UNROLLED
+        OCT_UNROLLED
         for (size_t v = 0; v < TILE_VECS; v++)
             if (r < mr && v < vecs) {
                 const __m128i q = load_64(residual + r * e->residual_ld + 8 * v);
@@ -55,9 +55,9 @@ OCT_INLINE void add_residual_u8(const oct_epilogue *e, __m256 x[][TILE_VECS], si
 OCT_INLINE void clamp_tile(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr, size_t vecs)
 {
     const __m256 lo = _mm256_set1_ps(e->lo), hi = _mm256_set1_ps(e->hi);
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
-        UNROLLED
+        OCT_UNROLLED
         for (size_t v = 0; v < TILE_VECS; v++)
             if (r < mr && v < vecs)
                 x[r][v] = clamp_ps(x[r][v], lo, hi);
@@ -69,9 +69,9 @@ OCT_INLINE void clamp_tile(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t 
 OCT_INLINE void store_tile_f32(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t mr, size_t vecs)
 {
     float *out = e->out;
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
-        UNROLLED
+        OCT_UNROLLED
         for (size_t v = 0; v < TILE_VECS; v++)
             if (r < mr && v < vecs)
                 _mm256_storeu_ps(out + r * e->out_ld + 8 * v, x[r][v]);
@@ -86,7 +86,7 @@ OCT_INLINE void store_tile_u8_16(const oct_epilogue *e, __m256 x[][TILE_VECS], s
 {
     uint8_t *out = e->out;
     const u8_range range = u8_range_of(e->out_zero, e->qlo, e->qhi);
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r += 2) {
         if (r >= mr)
             break;
@@ -106,7 +106,7 @@ OCT_INLINE void store_tile_u8_8(const oct_epilogue *e, __m256 x[][TILE_VECS], si
 {
     uint8_t *out = e->out;
     const u8_range range = u8_range_of(e->out_zero, e->qlo, e->qhi);
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r += 4) {
         if (r >= mr)
             break;
@@ -150,9 +150,9 @@ OCT_INLINE void finish_f32(const oct_epilogue *e, __m256 x[][TILE_VECS], size_t 
         add_residual_u8(e, x, mr, vecs);
     clamp_tile(e, x, mr, vecs);
     const __m256 mult = _mm256_set1_ps(e->out_mult);
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
-        UNROLLED
+        OCT_UNROLLED
         for (size_t v = 0; v < TILE_VECS; v++)
             if (r < mr && v < vecs)
                 x[r][v] = _mm256_mul_ps(x[r][v], mult);
@@ -164,9 +164,9 @@ OCT_INLINE void finish_u8s8(const oct_epilogue *e, __m256i acc[][TILE_VECS], siz
 {
     /* to float, scale */
     __m256 x[TILE_ROWS][TILE_VECS];
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
-        UNROLLED
+        OCT_UNROLLED
         for (size_t v = 0; v < TILE_VECS; v++)
             if (r < mr && v < vecs)
                 x[r][v] = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[r][v]), _mm256_loadu_ps(e->mult + 8 * v));
@@ -178,9 +178,9 @@ OCT_INLINE void finish_u8s8(const oct_epilogue *e, __m256i acc[][TILE_VECS], siz
         return;
     }
     /* bias, residual, clamp, store */
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
-        UNROLLED
+        OCT_UNROLLED
         for (size_t v = 0; v < TILE_VECS; v++)
             if (r < mr && v < vecs)
                 x[r][v] = _mm256_add_ps(x[r][v], _mm256_loadu_ps(e->bias + 8 * v));

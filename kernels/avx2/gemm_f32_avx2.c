@@ -25,7 +25,7 @@
 /* The row pointers of one tap. */
 OCT_INLINE void load_rows(const oct_tile *tile, size_t tap, const float *a[], size_t mr)
 {
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
         if (r < mr)
             a[r] = (const float *)tile->a[r * tile->a_stride + tap] + tile->a_offset;
@@ -37,7 +37,7 @@ OCT_INLINE void step(__m256 acc[][TILE_VECS], const float *const a[], size_t i, 
 {
     const __m256 b0 = _mm256_loadu_ps(b);
     const __m256 b1 = vecs == 2 ? _mm256_loadu_ps(b + 8) : b0;
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
         if (r < mr) {
             const __m256 ar = _mm256_broadcast_ss(a[r] + i);
@@ -53,7 +53,7 @@ OCT_INLINE void tile_16(const oct_tile *tile, size_t mr)
     __m256 acc[TILE_ROWS][TILE_VECS];
     const float *b = tile->b;
     /* 1. Accumulators start at the bias, which is padded to the panel's full width. */
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++) {
         acc[r][0] = _mm256_loadu_ps(tile->e.bias);
         acc[r][1] = _mm256_loadu_ps(tile->e.bias + 8);
@@ -76,7 +76,7 @@ OCT_INLINE void tile_8(const oct_tile *tile, size_t mr)
     __m256 even[TILE_ROWS][TILE_VECS], odd[TILE_ROWS][TILE_VECS];
     const float *b = tile->b;
     /* 1. Accumulators start at the bias, one of the two sets; the other at zero. */
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++) {
         even[r][0] = _mm256_loadu_ps(tile->e.bias);
         odd[r][0] = _mm256_setzero_ps();
@@ -95,7 +95,7 @@ OCT_INLINE void tile_8(const oct_tile *tile, size_t mr)
             step(even, a, i, b, mr, 1);
     }
     /* 5. The two sets become one; epilogue. */
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
         even[r][0] = _mm256_add_ps(even[r][0], odd[r][0]);
     finish_f32(&tile->e, even, mr, 1);

@@ -30,7 +30,7 @@ OCT_INLINE void step(__m256i acc[][TILE_VECS], const int16_t *const a[], size_t 
 {
     const __m256i b0 = load_256(b);
     const __m256i b1 = vecs == 2 ? load_256(b + 16) : b0;
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
         if (r < mr) {
             const __m256i ar = broadcast_pair(a[r] + i);
@@ -46,15 +46,15 @@ OCT_INLINE void tile_s16(const oct_tile *tile, size_t mr, size_t vecs)
     __m256i acc[TILE_ROWS][TILE_VECS];
     const int16_t *b = tile->b;
     /* 1. Accumulators start at acc_bias. */
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
-        UNROLLED
+        OCT_UNROLLED
         for (size_t v = 0; v < TILE_VECS; v++)
             if (v < vecs)
                 acc[r][v] = load_256(tile->e.acc_bias + 8 * v);
     /* 2. Row pointers. */
     const int16_t *a[TILE_ROWS];
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
         if (r < mr)
             a[r] = (const int16_t *)tile->a[r * tile->a_stride] + tile->a_offset;
@@ -63,9 +63,9 @@ OCT_INLINE void tile_s16(const oct_tile *tile, size_t mr, size_t vecs)
         step(acc, a, i, b, mr, vecs);
     /* 5. Away. */
     int32_t *out = tile->e.out;
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
-        UNROLLED
+        OCT_UNROLLED
         for (size_t v = 0; v < TILE_VECS; v++)
             if (r < mr && v < vecs)
                 store_256(out + r * tile->e.out_ld + 8 * v, acc[r][v]);

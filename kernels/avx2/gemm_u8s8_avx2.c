@@ -26,7 +26,7 @@
 /* The row pointers of one tap. */
 OCT_INLINE void load_rows(const oct_tile *tile, size_t tap, const int16_t *a[], size_t mr)
 {
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
         if (r < mr)
             a[r] = (const int16_t *)tile->a[r * tile->a_stride + tap] + tile->a_offset;
@@ -49,7 +49,7 @@ OCT_INLINE void step(__m256i acc[][TILE_VECS], const int16_t *const a[], size_t 
 {
     const __m256i b0 = load_256(b);
     const __m256i b1 = vecs == 2 ? load_256(b + 16) : b0;
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
         if (r < mr) {
             const __m256i ar = last ? broadcast_last(a[r] + i) : broadcast_pair(a[r] + i);
@@ -66,9 +66,9 @@ OCT_INLINE void tile_s16(const oct_tile *tile, size_t mr, size_t vecs)
     const size_t group = 16 * vecs;
     const int16_t *b = tile->b;
     /* 1. Accumulators start at acc_bias, which is padded to the panel's full width. */
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < TILE_ROWS; r++)
-        UNROLLED
+        OCT_UNROLLED
         for (size_t v = 0; v < TILE_VECS; v++)
             if (v < vecs)
                 acc[r][v] = load_256(tile->e.acc_bias + 8 * v);

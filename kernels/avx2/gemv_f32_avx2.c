@@ -32,7 +32,7 @@ OCT_INLINE void row(const oct_tile *tile, size_t vecs)
     __m256 acc[SETS][TILE_VECS];
     const float *b = tile->b;
     /* 1. Accumulators start at the bias, the first set; the others at zero. */
-    UNROLLED
+    OCT_UNROLLED
     for (size_t s = 0; s < SETS; s++)
         acc[s][0] = acc[s][1] = _mm256_setzero_ps();
     acc[0][0] = _mm256_loadu_ps(tile->e.bias);
@@ -44,7 +44,7 @@ OCT_INLINE void row(const oct_tile *tile, size_t vecs)
         /* 3. Along k, one element per set: 4. broadcast, multiply, add. */
         size_t i = 0;
         for (; i + SETS <= tile->k; i += SETS, b += SETS * 8 * vecs)
-            UNROLLED
+            OCT_UNROLLED
             for (size_t s = 0; s < SETS; s++)
                 step(acc[s], a + i + s, b + s * 8 * vecs, vecs);
         for (; i < tile->k; i++, b += 8 * vecs)
@@ -52,7 +52,7 @@ OCT_INLINE void row(const oct_tile *tile, size_t vecs)
     }
     /* 5. The sets become one; epilogue. */
     __m256 x[TILE_ROWS][TILE_VECS];
-    UNROLLED
+    OCT_UNROLLED
     for (size_t v = 0; v < TILE_VECS; v++)
         x[0][v] = _mm256_add_ps(_mm256_add_ps(acc[0][v], acc[1][v]), _mm256_add_ps(acc[2][v], acc[3][v]));
     finish_f32(&tile->e, x, 1, vecs);

@@ -30,7 +30,7 @@ OCT_INLINE void step(__m256i acc[COLUMNS], const uint8_t *a, const int8_t *b)
 {
     const __m256i x = _mm256_xor_si256(load_256(a), _mm256_set1_epi8((char)0x80));
     const __m256i size = _mm256_abs_epi8(x), ones = _mm256_set1_epi16(1);
-    UNROLLED
+    OCT_UNROLLED
     for (size_t c = 0; c < COLUMNS; c++) {
         const __m256i pairs = _mm256_maddubs_epi16(size, _mm256_sign_epi8(load_256(b + c * GROUP), x));
         acc[c] = _mm256_add_epi32(acc[c], _mm256_madd_epi16(pairs, ones));
@@ -52,7 +52,7 @@ static void row_8(const oct_tile *tile)
     __m256i acc[COLUMNS];
     const int8_t *b = tile->b;
     /* 1. Partial sums start at zero. */
-    UNROLLED
+    OCT_UNROLLED
     for (size_t c = 0; c < COLUMNS; c++)
         acc[c] = _mm256_setzero_si256();
     for (size_t tap = 0; tap < tile->taps; tap++) {

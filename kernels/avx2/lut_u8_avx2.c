@@ -32,7 +32,7 @@ OCT_INLINE __m256i half(const __m256i d[ROWS], __m256i x)
 {
     const __m256i row = _mm256_set1_epi8(16);
     __m256i y = _mm256_shuffle_epi8(d[0], x);
-    UNROLLED
+    OCT_UNROLLED
     for (size_t i = 1; i < ROWS; i++) {
         x = _mm256_subs_epi8(x, row);
         y = _mm256_xor_si256(y, _mm256_shuffle_epi8(d[i], x));

@@ -107,14 +107,14 @@ static __attribute__((noinline, unused)) void store_pixels_quantized(const pixel
 OCT_INLINE void store_pixels_f32(const pixel_format *f, void *out, size_t ox, size_t c, __m256 x[7], size_t count)
 {
     /* clamp */
-    UNROLLED
+    OCT_UNROLLED
     for (size_t j = 0; j < 7; j++)
         if (j < count)
             x[j] = clamp_ps(x[j], f->lo, f->hi);
     const size_t step = f->step;
     if (f->elem == OCT_ELEM_F32) {
         float *to = (float *)out + ox * step + c;
-        UNROLLED
+        OCT_UNROLLED
         for (size_t j = 0; j < 7; j++)
             if (j < count)
                 _mm256_storeu_ps(to + j * step, x[j]);
@@ -122,7 +122,7 @@ OCT_INLINE void store_pixels_f32(const pixel_format *f, void *out, size_t ox, si
     }
     /* The copy's address is taken, so that x itself need not be in memory. */
     __m256 copy[7];
-    UNROLLED
+    OCT_UNROLLED
     for (size_t j = 0; j < 7; j++)
         copy[j] = x[j < count ? j : 0];
     store_pixels_quantized(f, (uint8_t *)out + ox * step + c, copy, count);
@@ -143,7 +143,7 @@ OCT_INLINE void store_pixels_exact(const pixel_format *f, const float *scales, v
     const size_t step = f->step;
     /* Scaled; pixels that do not exist repeat the one before, so that all eight can be rounded. */
     __m256 x[8];
-    UNROLLED
+    OCT_UNROLLED
     for (size_t j = 0; j < 8; j++)
         x[j] = j < count ? _mm256_mul_ps(acc[j < 7 ? j : 6], _mm256_loadu_ps(scales)) : x[j - 1];
     if (f->elem == OCT_ELEM_F32) {

@@ -18,20 +18,20 @@ OCT_INLINE void max_block(const oct_pool_job *job, const void *const *a, size_t 
 {
     /* 1. The first tap; */
     __m256 best[4];
-    UNROLLED
+    OCT_UNROLLED
     for (size_t v = 0; v < 4; v++)
         if (v < vecs)
             best[v] = _mm256_loadu_ps((const float *)a[0] + c + 8 * v);
     /* 2. the others; */
     for (size_t tap = 1; tap < job->taps; tap++) {
         const float *in = (const float *)a[tap] + c;
-        UNROLLED
+        OCT_UNROLLED
         for (size_t v = 0; v < 4; v++)
             if (v < vecs)
                 best[v] = _mm256_max_ps(_mm256_loadu_ps(in + 8 * v), best[v]);   /* in > best ? in : best, also for NaN */
     }
     /* 3. store. */
-    UNROLLED
+    OCT_UNROLLED
     for (size_t v = 0; v < 4; v++)
         if (v < vecs)
             _mm256_storeu_ps(out + 8 * v, best[v]);
@@ -43,18 +43,18 @@ OCT_INLINE void average_block(const oct_pool_job *job, const void *const *a, flo
     const __m256 mults = _mm256_set1_ps(mult), lo = _mm256_set1_ps(job->lo), hi = _mm256_set1_ps(job->hi);
     /* 1. Sums start at zero; 2. all taps; */
     __m256 sum[4];
-    UNROLLED
+    OCT_UNROLLED
     for (size_t v = 0; v < 4; v++)
         sum[v] = _mm256_setzero_ps();
     for (size_t tap = 0; tap < job->taps; tap++) {
         const float *in = (const float *)a[tap] + c;
-        UNROLLED
+        OCT_UNROLLED
         for (size_t v = 0; v < 4; v++)
             if (v < vecs)
                 sum[v] = _mm256_add_ps(sum[v], _mm256_loadu_ps(in + 8 * v));
     }
     /* 3. scale, clamp, store. */
-    UNROLLED
+    OCT_UNROLLED
     for (size_t v = 0; v < 4; v++)
         if (v < vecs)
             _mm256_storeu_ps(out + 8 * v, clamp_ps(_mm256_mul_ps(sum[v], mults), lo, hi));

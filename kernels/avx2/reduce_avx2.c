@@ -32,7 +32,7 @@ static float most_of(__m256 v)
 void oct_minmax_f32_avx2(size_t n, const float *in, float *lo, float *hi)
 {
     __m256 least[SETS], most[SETS];
-    UNROLLED
+    OCT_UNROLLED
     for (size_t s = 0; s < SETS; s++) {
         least[s] = _mm256_set1_ps(INFINITY);
         most[s] = _mm256_set1_ps(-INFINITY);
@@ -40,7 +40,7 @@ void oct_minmax_f32_avx2(size_t n, const float *in, float *lo, float *hi)
     /* 1. Whole sets. */
     size_t i = 0;
     for (; i + 8 * SETS <= n; i += 8 * SETS)
-        UNROLLED
+        OCT_UNROLLED
         for (size_t s = 0; s < SETS; s++) {
             const __m256 x = _mm256_loadu_ps(in + i + 8 * s);
             least[s] = _mm256_min_ps(x, least[s]);

@@ -25,22 +25,22 @@ enum { B32 = 8, B8 = 16 };
 static void block_x32(const float *in, size_t in_ld, float *out, size_t out_ld)
 {
     __m256 row[8], pair[8], quad[8];
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < 8; r++)
         row[r] = _mm256_loadu_ps(in + r * in_ld);
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < 8; r += 2) {
         pair[r] = _mm256_unpacklo_ps(row[r], row[r + 1]);
         pair[r + 1] = _mm256_unpackhi_ps(row[r], row[r + 1]);
     }
-    UNROLLED
+    OCT_UNROLLED
     for (size_t h = 0; h < 8; h += 4) {
         quad[h] = _mm256_shuffle_ps(pair[h], pair[h + 2], 0x44);
         quad[h + 1] = _mm256_shuffle_ps(pair[h], pair[h + 2], 0xEE);
         quad[h + 2] = _mm256_shuffle_ps(pair[h + 1], pair[h + 3], 0x44);
         quad[h + 3] = _mm256_shuffle_ps(pair[h + 1], pair[h + 3], 0xEE);
     }
-    UNROLLED
+    OCT_UNROLLED
     for (size_t c = 0; c < 4; c++) {
         _mm256_storeu_ps(out + c * out_ld, _mm256_permute2f128_ps(quad[c], quad[c + 4], 0x20));
         _mm256_storeu_ps(out + (c + 4) * out_ld, _mm256_permute2f128_ps(quad[c], quad[c + 4], 0x31));
@@ -88,11 +88,11 @@ void oct_transpose_x32_avx2(size_t rows, size_t cols, const void *in, size_t in_
 static void block_x8(const uint8_t *in, size_t in_ld, uint8_t *out, size_t out_ld)
 {
     __m128i a[16], b[16];
-    UNROLLED
+    OCT_UNROLLED
     for (size_t r = 0; r < 16; r++)
         a[r] = load_128(in + r * in_ld);
     for (size_t round = 0; round < 4; round++) {
-        UNROLLED
+        OCT_UNROLLED
         for (size_t r = 0; r < 8; r++) {
             b[2 * r] = _mm_unpacklo_epi8(a[r], a[r + 8]);
             b[2 * r + 1] = _mm_unpackhi_epi8(a[r], a[r + 8]);

@@ -5,14 +5,7 @@
 #include <immintrin.h>
 #include <string.h>
 #include "kernels.h"
-
-#define OCT_INLINE static inline __attribute__((always_inline))
-/* Before a loop over an array that is to live in registers. */
-#ifdef __clang__
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED _Pragma("GCC unroll 32")
-#endif
+#include "unroll.h"
 
 /* Memory, wherever it lies. */
 OCT_INLINE __m256i load_256(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }

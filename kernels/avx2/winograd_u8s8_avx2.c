@@ -40,7 +40,7 @@ OCT_INLINE words ninth_of_64th(words x) { return _mm256_srai_epi32(_mm256_mullo_
 OCT_INLINE void finish_pixels(const oct_epilogue *e, size_t n, size_t exist, const size_t size, const words y[4])
 {
     __m256i tile_y[TILE_ROWS][TILE_VECS];
-    UNROLLED
+    OCT_UNROLLED
     for (size_t i = 0; i < size; i++)
         tile_y[i][0] = y[i];
     if (n >= WORDS && exist >= size) {

@@ -54,10 +54,10 @@ OCT_INLINE void stretch_f32(const oct_binary_job *job, const oct_binary_kind kin
     size_t i = 0;
     for (; i + 64 <= n; i += 64) {
         __m512 y[4];
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < 4; v++)
             y[v] = apply(kind, _mm512_loadu_ps(a + i + 16 * v), _mm512_loadu_ps(b + i + 16 * v));
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < 4; v++)
             _mm512_storeu_ps(out + i + 16 * v, oct_clamp_16(y[v], lo, hi));
     }
@@ -141,7 +141,7 @@ OCT_INLINE __m512i combine(const scaling *s, const formula f, __m512i a, __m512i
     __m512 x[4], y[4];
     oct_centre_64(a, &s->a, x);
     oct_centre_64(b, &s->b, y);
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t v = 0; v < 4; v++)
         x[v] = f == MULTIPLY ? _mm512_mul_ps(_mm512_mul_ps(x[v], y[v]), s->a_mult)
                              : _mm512_add_ps(_mm512_mul_ps(x[v], s->a_mult), _mm512_mul_ps(y[v], s->b_mult));

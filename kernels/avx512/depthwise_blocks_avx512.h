@@ -170,7 +170,7 @@ OCT_INLINE source source_of(const sweep *s, const size_t rows)
 {
     source from = {
         .in_w = s->shape->in_w, .pixel = s->shape->in_c, .step = s->distance * s->shape->stride_w, .padding = s->padding};
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t y = 0; y < rows; y++)
         from.in[y] = s->in[y];
     return from;
@@ -180,15 +180,15 @@ OCT_INLINE source source_of(const sweep *s, const size_t rows)
 OCT_INLINE void interleave(const source *s, size_t column, __m512i *to, const size_t rows, const size_t parts)
 {
     __m512i x[MAX_ROWS + DEPTH];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t y = 0; y < MAX_ROWS + DEPTH; y++)
         x[y] = _mm512_setzero_si512();
     if (column < s->in_w && column + (parts - 1) * s->step < s->in_w) {
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t y = 0; y < rows; y++)
             x[y] = load_parts(s->in[y] + column * s->pixel, s->step * s->pixel, parts);
     } else {
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t y = 0; y < rows; y++)
             x[y] = _mm512_set1_epi8((char)*s->padding);
         /* Some parts may be inside: loaded from so far before their pixel that its bytes meet their lanes; the others are not
@@ -196,12 +196,12 @@ OCT_INLINE void interleave(const source *s, size_t column, __m512i *to, const si
         for (size_t part = 0; part < parts && parts > 1; part++) {
             const size_t width = 64 / parts, at = column + part * s->step;
             const __mmask64 bytes = at < s->in_w ? ~(__mmask64)0 >> (64 - width) << (part * width) : 0;
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t y = 0; y < rows; y++)
                 x[y] = _mm512_mask_loadu_epi8(x[y], bytes, s->in[y] + at * s->pixel - part * width);
         }
     }
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t g = 0; g < (rows + DEPTH - 1) / DEPTH; g++)
         group(x + g * DEPTH, to + 4 * g);
 }
@@ -209,7 +209,7 @@ OCT_INLINE void interleave(const source *s, size_t column, __m512i *to, const si
 /* The bytes of all parts, each to its place. */
 OCT_INLINE void store_parts(uint8_t *out, size_t apart, __m512i bytes, const size_t parts)
 {
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t part = 0; part < parts; part++)
         oct_store_piece(out + part * apart, bytes, part, 4 / parts, 64 / parts);
 }

@@ -67,42 +67,42 @@ OCT_INLINE void walk(const sweep *s, const size_t kernel, const size_t stride, c
     const bool f32 = s->e->out_elem == OCT_ELEM_F32;
     __m512 w[9];
     if (kernel == 3) {
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t tap = 0; tap < 9; tap++)
             w[tap] = _mm512_load_ps(s->w + 16 * tap);
     }
     /* 1. Accumulators start at the bias. sum[t * rows + r]: output column step - t, row r. */
     __m512 sum[MAX_SUMS];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t j = 0; j < places * rows; j++)
         sum[j] = bias;
     size_t in = 0, out = 0, column = 0 - s->pad_left;  /* left of the image: huge */
 
     for (size_t left = s->out_w + places - 1; left > 0; left--) {
         /* 2. The columns of this step that are inside the image. */
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t i = 0; i < stride; i++, column++) {
             if (column >= in_w)
                 continue;
             __m512 x[MAX_ROWS];
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t y = 0; y < in_rows; y++)
                 x[y] = _mm512_maskz_loadu_ps(s->inside[y], s->in[y] + in);
             in += pixel;
             /* 3. Multiply, add. */
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t ky = 0; ky < kernel; ky++)
-                OCT_UNROLL
+                OCT_UNROLLED
                 for (size_t kx = i; kx < kernel; kx += stride) {
                     const __m512 weight = kernel == 3 ? w[ky * 3 + kx] : loaded(s->w + 16 * (ky * kernel + kx));
-                    OCT_UNROLL
+                    OCT_UNROLLED
                     for (size_t r = 0; r < rows; r++)
                         sum[kx / stride * rows + r] = _mm512_fmadd_ps(x[r * stride + ky], weight, sum[kx / stride * rows + r]);
                 }
         }
         /* 4. The oldest sums are complete. */
         if (left <= s->out_w) {
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t r = 0; r < rows; r++) {
                 const __m512 y = oct_clamp_16(sum[(places - 1) * rows + r], lo, hi);
                 if (f32)
@@ -112,10 +112,10 @@ OCT_INLINE void walk(const sweep *s, const size_t kernel, const size_t stride, c
             }
             out += out_pixel;
         }
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t j = places * rows; j-- > rows;)
             sum[j] = sum[j - rows];
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t r = 0; r < rows; r++)
             sum[r] = bias;
     }
@@ -147,7 +147,7 @@ static const float *ring_row(ring *r, const oct_conv_shape *shape, const float *
 /* The input rows of output rows oy, oy + 1. A row outside the image points at its first row. */
 OCT_INLINE void set_rows(sweep *s, const oct_conv_shape *shape, const float *image, size_t oy, const size_t in_rows, ring *r)
 {
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t i = 0; i < in_rows; i++) {
         const size_t y = oy * shape->stride_h + i - shape->pad_top;
         const bool inside = y < shape->in_h;

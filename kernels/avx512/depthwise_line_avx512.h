@@ -30,24 +30,24 @@ OCT_INLINE void sum_line(__m512i acc[TOGETHER][TILE_COLUMNS * 2], const __m512i 
                          const line_shape k)
 {
     const size_t groups = line_groups(k), inputs = (k.n - 1) * k.stride + KERNEL;
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t i = 0; i < TOGETHER; i++) {
         const __m512i bias = loaded(packed->acc_bias + 16 * (v + i));
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t j = 0; j < k.n * k.rows; j++)
             acc[i][j] = bias;
     }
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t g = 0; g < groups; g++) {
         __m512i x[TOGETHER][MAX_COLUMNS];
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t c = 0; c < inputs * TOGETHER; c++)
             x[c % TOGETHER][c / TOGETHER] = _mm512_load_si512(line + (c / TOGETHER * groups + g) * 4 + v + c % TOGETHER);
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t j = 0; j < KERNEL * k.rows * TOGETHER; j++) {
             const size_t kx = j / TOGETHER / k.rows, r = j / TOGETHER % k.rows, i = j % TOGETHER;
             const __m512i w = loaded(packed->w + (((v + i) * groups + g) * KERNEL * ROWS + kx * ROWS + r) * 16 * DEPTH);
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t c = 0; c < k.n; c++) {
                 __m512i *sum = &acc[i][c * k.rows + r];
                 *sum = add_products(*sum, x[i][c * k.stride + kx], w);
@@ -65,22 +65,22 @@ OCT_INLINE void tile(const __m512i *line, const packed_block *packed, const oct_
 {
     const oct_epilogue e = *epilogue;
     __m512i half[2][TILE_COLUMNS * 2];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t v = 0; v < 4; v += TOGETHER) {
         __m512i acc[TOGETHER][TILE_COLUMNS * 2];
         sum_line(acc, line, packed, v, k);
         /* 4. Requantise; pairs of vectors are narrowed at once, to have registers for the next. */
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t i = 0; i < TOGETHER; i++) {
             const __m512 mult = _mm512_castsi512_ps(loaded(packed->mult + 16 * (v + i)));
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t j = 0; j < k.n * k.rows; j++) {
                 const __m512i q = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(acc[i][j]), mult));
                 half[v / 2][j] = (v + i) % 2 ? _mm512_packs_epi32(half[v / 2][j], q) : q;
             }
         }
     }
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t j = 0; j < k.n * k.rows; j++)
         bytes[j] = oct_bytes_from_s16(half[0][j], half[1][j], &e);
 }

@@ -19,14 +19,14 @@ OCT_INLINE void sum_window(__m512i *acc, __m512i window[WINDOW][WINDOW_GROUPS * 
                            const size_t rows, const size_t packed_rows)
 {
     const __m512i bias = loaded(packed->acc_bias + 16 * v);
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t r = 0; r < rows; r++)
         acc[r] = bias;
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t g = 0; g < WINDOW_GROUPS; g++)
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t kx = 0; kx < WINDOW; kx++)
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t r = 0; r < rows; r++) {
                 const weight *w = packed->w + (((v * WINDOW_GROUPS + g) * WINDOW + kx) * packed_rows + r) * 16 * DEPTH;
                 acc[r] = add_products(acc[r], window[kx][g * 4 + v], _mm512_load_si512(w));
@@ -38,18 +38,18 @@ OCT_INLINE void requantize_window(__m512i *bytes, __m512i window[WINDOW][WINDOW_
                                   const oct_epilogue *e, const size_t rows, const size_t packed_rows)
 {
     __m512i half[2][2];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t v = 0; v < 4; v++) {
         __m512i acc[2];
         sum_window(acc, window, packed, v, rows, packed_rows);
         const __m512 mult = _mm512_castsi512_ps(loaded(packed->mult + 16 * v));
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t r = 0; r < rows; r++) {
             const __m512i q = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(acc[r]), mult));
             half[v / 2][r] = v % 2 ? _mm512_packs_epi32(half[v / 2][r], q) : q;
         }
     }
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t r = 0; r < rows; r++)
         bytes[r] = oct_bytes_from_s16(half[0][r], half[1][r], e);
 }
@@ -66,18 +66,18 @@ OCT_INLINE void walk_window(const sweep *s, const size_t stride, const size_t ro
     size_t column = 0 - s->shape->pad_left;             /* left of the image: huge */
     __m512i window[WINDOW][WINDOW_GROUPS * 4];
     /* 2. The columns before the first step's. */
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t c = 0; c < WINDOW - stride; c++, column++)
         interleave(&from, column, window[c], in_rows, parts);
 
     const size_t end = s->length * pixel;
     for (size_t x = 0; x < end; x += pixel) {
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t c = WINDOW - stride; c < WINDOW; c++, column++)
             interleave(&from, column, window[c], in_rows, parts);
         if (f32) {
             _Alignas(64) int32_t sums[64];
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t v = 0; v < 4; v++) {
                 __m512i acc[2];
                 sum_window(acc, window, packed, v, rows, packed_rows);
@@ -87,13 +87,13 @@ OCT_INLINE void walk_window(const sweep *s, const size_t stride, const size_t ro
         } else {
             __m512i bytes[2];
             requantize_window(bytes, window, packed, &e, rows, packed_rows);
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t r = 0; r < rows; r++)
                 store_parts(out[r] + x, apart, bytes[r], parts);
         }
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t c = 0; c < WINDOW - stride; c++)
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t j = 0; j < WINDOW_GROUPS * 4; j++)
                 window[c][j] = window[c + stride][j];
     }

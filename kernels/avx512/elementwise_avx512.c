@@ -10,7 +10,7 @@ void oct_clamp_f32_avx512(size_t n, const float *in, float lo, float hi, float *
     const __m512 least = _mm512_set1_ps(lo), most = _mm512_set1_ps(hi);
     size_t i = 0;
     for (; i + 64 <= n; i += 64)
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < 64; v += 16)
             _mm512_storeu_ps(out + i + v, oct_clamp_16(_mm512_loadu_ps(in + i + v), least, most));
     for (; i < n; i += 16) {
@@ -68,7 +68,7 @@ void oct_quantize_f32_u8_avx512(size_t n, const float *in, float inv_scale, int3
     size_t i = 0;
     for (; i + 64 <= n; i += 64) {
         __m512 x[4];
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < 4; v++)
             x[v] = oct_clamp_16(_mm512_mul_ps(_mm512_loadu_ps(in + i + 16 * v), scale), lo, hi);
         _mm512_storeu_si512(out + i, oct_bytes_of_64(x, to));
@@ -86,7 +86,7 @@ void oct_dequantize_u8_f32_avx512(size_t n, const uint8_t *in, float scale, int3
     const __m512 s = _mm512_set1_ps(scale);
     size_t i = 0;
     for (; i + 64 <= n; i += 64)
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < 64; v += 16)
             _mm512_storeu_ps(out + i + v, _mm512_mul_ps(oct_floats_16(_mm_loadu_si128((const __m128i *)(in + i + v)), z), s));
     for (; i < n; i += 16) {
@@ -103,7 +103,7 @@ void oct_requantize_u8_avx512(size_t n, const uint8_t *in, int32_t in_zero, floa
     size_t i = 0;
     for (; i + 64 <= n; i += 64) {
         __m512 x[4];
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < 4; v++)
             x[v] = _mm512_mul_ps(oct_floats_16(_mm_loadu_si128((const __m128i *)(in + i + 16 * v)), z), m);
         _mm512_storeu_si512(out + i, oct_bytes_of_64(x, to));
@@ -120,7 +120,7 @@ void oct_widen_u8_s16_avx512(size_t n, const uint8_t *in, int32_t zero, int16_t 
     const __m512i z = _mm512_set1_epi16((int16_t)zero);
     size_t i = 0;
     for (; i + 64 <= n; i += 64)
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < 64; v += 32)
             _mm512_storeu_si512(out + i + v,
                                 _mm512_sub_epi16(_mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(in + i + v))), z));

@@ -7,7 +7,7 @@ OCT_INLINE void rows_f32_f32(const oct_tile *t, const float *acc, const size_t n
 {
     for (size_t row = 0; row < t->m; row++, acc += 16 * nv) {
         __m512 y[4];
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < nv; v++)
             y[v] = _mm512_load_ps(acc + 16 * v);
         oct_store_row_f32(&t->e, row, t->n, y, nv);
@@ -19,7 +19,7 @@ OCT_INLINE void rows_s32_f32(const oct_tile *t, const int32_t *acc, const size_t
 {
     for (size_t row = 0; row < t->m; row++, acc += 16 * nv) {
         __m512 y[4];
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < nv; v++) {
             const __m512 x = _mm512_cvtepi32_ps(_mm512_load_si512(acc + 16 * v));
             y[v] = _mm512_add_ps(_mm512_mul_ps(x, _mm512_load_ps(t->e.mult + 16 * v)), _mm512_load_ps(t->e.bias + 16 * v));
@@ -34,7 +34,7 @@ OCT_INLINE void rows_s32_u8(const oct_tile *t, const int32_t *acc, const size_t 
     const size_t rows = 4 / nv;
     for (size_t row = 0; row < t->m; row += rows, acc += 64) {
         __m512i four[4];
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t j = 0; j < 4; j++)
             four[j] = _mm512_load_si512(acc + 16 * (t->m - row > j / nv ? j : 0));
         oct_store_four_u8(&t->e, row, t->n, four, t->m - row < rows ? (t->m - row) * nv : 4, nv);

@@ -20,15 +20,7 @@
 
 #include <immintrin.h>
 #include "kernels.h"
-
-/* Bodies with constant row and vector counts: only when inlined do their arrays become registers. */
-#define OCT_INLINE static inline __attribute__((always_inline))
-/* Before a loop with a constant count: unroll it whole, for the same reason. */
-#ifdef __clang__
-#define OCT_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define OCT_UNROLL _Pragma("GCC unroll 32")
-#endif
+#include "unroll.h"
 
 /* Before a sum is stored: otherwise clang takes the loop that stores a tile for a memcpy, and keeps the sums in memory for it all
  * through the products. */
@@ -57,7 +49,7 @@ OCT_INLINE void oct_store_row_f32(const oct_epilogue *e, size_t row, size_t n, _
     float *out = (float *)e->out + row * e->out_ld;
     if (e->residual) {
         const float *residual = (const float *)e->residual + row * e->residual_ld;
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < nv; v++) {
             const size_t left = oct_left(n, 16 * v);
             const __m512 x =
@@ -66,11 +58,11 @@ OCT_INLINE void oct_store_row_f32(const oct_epilogue *e, size_t row, size_t n, _
         }
     }
     if (n == 16 * nv) {
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < nv; v++)
             _mm512_storeu_ps(out + 16 * v, oct_clamp_16(y[v], lo, hi));
     } else {
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < nv; v++)
             _mm512_mask_storeu_ps(out + 16 * v, oct_lanes_16(oct_left(n, 16 * v)), oct_clamp_16(y[v], lo, hi));
     }
@@ -149,21 +141,21 @@ OCT_INLINE void oct_store_rows_u8(const oct_epilogue *e, size_t row, size_t n, c
 {
     __m512 x[4];
     __m512i q[4];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t j = 0; j < 4; j++)
         x[j] = _mm512_mul_ps(_mm512_cvtepi32_ps(acc[j < inside ? j : 0]), _mm512_load_ps(e->mult + 16 * (j % nv)));
     if (e->residual) {
         const uint8_t *residual = (const uint8_t *)e->residual + row * e->residual_ld;
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t j = 0; j < 4; j++)
             if (j < inside && j / nv < rows)
                 x[j] = oct_add_residual_u8(x[j], residual + j / nv * e->residual_ld + 16 * (j % nv), oct_left(n, 16 * (j % nv)), e);
     }
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t j = 0; j < 4; j++)
         q[j] = _mm512_cvtps_epi32(x[j]);
     const __m512i bytes = oct_bytes_64(q, e);
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t i = 0; i < 4 / nv; i++)
         if (i < inside / nv && i < rows)
             oct_store_piece((uint8_t *)e->out + (row + i) * e->out_ld, bytes, i, nv, n);
@@ -191,13 +183,13 @@ void oct_finish_s32_avx512(const oct_tile *t, const int32_t *acc, size_t nv);
 OCT_INLINE void oct_store_tile_f32(const oct_tile *t, __m512 *acc, const size_t mr, const size_t least, const size_t nv)
 {
     if (t->n == 16 * nv && t->e.out_elem == OCT_ELEM_F32) {
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t r = 0; r < mr; r++)
             if (r < least || r < t->m)
                 oct_store_row_f32(&t->e, r, 16 * nv, acc + r * nv, nv);
     } else {
         _Alignas(64) float stored[OCT_TILE_VECTORS * 16];
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t j = 0; j < mr * nv; j++) {
             OCT_IN_REGISTER(acc[j]);
             _mm512_store_ps(stored + 16 * j, acc[j]);
@@ -216,7 +208,7 @@ OCT_INLINE void oct_store_tile_s32(const oct_tile *t, const __m512i *acc, const 
         .residual_zero = t->e.residual_zero, .qlo = t->e.qlo, .qhi = t->e.qhi, .out_zero = t->e.out_zero, .out = t->e.out,
         .out_ld = t->e.out_ld};
     if (t->n == 16 * nv && t->e.out_elem == OCT_ELEM_U8) {
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t r = 0; r < mr; r += rows) {
             const size_t inside = mr - r < rows ? (mr - r) * nv : 4;
             if (r < least || r < t->m)
@@ -224,7 +216,7 @@ OCT_INLINE void oct_store_tile_s32(const oct_tile *t, const __m512i *acc, const 
         }
     } else {
         _Alignas(64) int32_t stored[OCT_TILE_VECTORS * 16];
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t j = 0; j < mr * nv; j++) {
             __m512i x = acc[j];
             OCT_IN_REGISTER(x);

@@ -30,9 +30,9 @@ OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t least, con
     /* 1. Accumulators start at the bias. One straight initialisation: with a choice here gcc would spill all of them round the
      * loop. */
     __m512 acc[OCT_TILE_VECTORS];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t r = 0; r < mr; r++)
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < nv; v++)
             acc[r * nv + v] = _mm512_load_ps(t->e.bias + 16 * v);
     const float *b = t->b;
@@ -40,21 +40,21 @@ OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t least, con
     for (size_t tap = 0; tap < t->taps; tap++) {
         /* 2. This tap's row pointers. */
         const float *a[MR];
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t r = 0; r < mr; r++)
             a[r] = (const float *)t->a[oct_row_or_first(t, r, least) * t->a_stride + tap] + t->a_offset;
 
         /* 3. Along k: one row of the panel, one element of every row of a. */
         for (size_t i = 0; i < t->k; i++, b += 16 * nv) {
             __m512 column[NV];
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t v = 0; v < nv; v++)
                 column[v] = _mm512_load_ps(b + 16 * v);
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t r = 0; r < mr; r++) {
                 /* 4. Broadcast a, multiply, add. */
                 const __m512 x = _mm512_set1_ps(a[r][i]);
-                OCT_UNROLL
+                OCT_UNROLLED
                 for (size_t v = 0; v < nv; v++)
                     acc[r * nv + v] = _mm512_fmadd_ps(x, column[v], acc[r * nv + v]);
             }

@@ -26,9 +26,9 @@ OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t least, con
     /* 1. Accumulators start at acc_bias. One straight initialisation: with a choice here gcc would spill all of them round the
      * loop. */
     __m512i acc[OCT_TILE_VECTORS];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t r = 0; r < mr; r++)
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < nv; v++)
             acc[r * nv + v] = _mm512_load_si512(t->e.acc_bias + 16 * v);
     const panel_elem *b = t->b;
@@ -38,21 +38,21 @@ OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t least, con
     for (size_t tap = 0; tap < t->taps; tap++) {
         /* 2. This tap's row pointers. */
         const row_elem *a[MR];
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t r = 0; r < mr; r++)
             a[r] = (const row_elem *)t->a[oct_row_or_first(t, r, least) * t->a_stride + tap] + t->a_offset;
 
         /* 3. Along k, whole groups. */
         for (size_t i = 0; i < k_whole; i += KR, b += 16 * KR * nv) {
             __m512i column[NV];
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t v = 0; v < nv; v++)
                 column[v] = _mm512_load_si512(b + 16 * KR * v);
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t r = 0; r < mr; r++) {
                 /* 4. Broadcast a group of a, multiply, add. */
                 const __m512i x = broadcast_group(a[r] + i);
-                OCT_UNROLL
+                OCT_UNROLLED
                 for (size_t v = 0; v < nv; v++)
                     acc[r * nv + v] = add_products(acc[r * nv + v], x, column[v]);
             }
@@ -60,10 +60,10 @@ OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t least, con
 
         /* 3b. The ragged group: a ends at k, so what is missing counts as zero (as the weights there are). */
         if (k_whole < t->k) {
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t r = 0; r < mr; r++) {
                 const __m512i x = broadcast_rest(a[r] + k_whole, some);
-                OCT_UNROLL
+                OCT_UNROLLED
                 for (size_t v = 0; v < nv; v++)
                     acc[r * nv + v] = add_products(acc[r * nv + v], x, _mm512_load_si512(b + 16 * KR * v));
             }

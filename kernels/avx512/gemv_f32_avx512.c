@@ -20,7 +20,7 @@ OCT_INLINE void row(const oct_tile *t, const size_t nv)
     const size_t depth = SUMS / nv;
     /* 1. The first sums start at the bias, the others at zero. */
     __m512 acc[SUMS];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t j = 0; j < SUMS; j++)
         acc[j] = j < nv ? _mm512_load_ps(t->e.bias + 16 * j) : _mm512_setzero_ps();
     const float *b = t->b;
@@ -31,20 +31,20 @@ OCT_INLINE void row(const oct_tile *t, const size_t nv)
         size_t i = 0;
         /* 3. Along k, `depth` rows of the panel at a time. */
         for (; i + depth <= t->k; i += depth, b += 16 * SUMS) {
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t j = 0; j < SUMS; j++)
                 acc[j] = _mm512_fmadd_ps(_mm512_set1_ps(a[i + j / nv]), _mm512_load_ps(b + 16 * j), acc[j]);
         }
         /* 3b. The rest, row by row. */
         for (; i < t->k; i++, b += 16 * nv) {
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t v = 0; v < nv; v++)
                 acc[v] = _mm512_fmadd_ps(_mm512_set1_ps(a[i]), _mm512_load_ps(b + 16 * v), acc[v]);
         }
     }
 
     /* 5. Join the sums; epilogue. */
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t j = nv; j < SUMS; j++)
         acc[j % nv] = _mm512_add_ps(acc[j % nv], acc[j]);
     oct_store_tile_f32(t, acc, 1, 1, nv);

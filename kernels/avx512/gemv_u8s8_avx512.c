@@ -38,7 +38,7 @@ OCT_INLINE void row(const oct_tile *t, const size_t nv)
     const size_t depth = SUMS / nv * KR;
     /* 1. The first sums start at acc_bias, the others at zero. */
     __m512i acc[SUMS];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t j = 0; j < SUMS; j++)
         acc[j] = j < nv ? _mm512_load_si512(t->e.acc_bias + 16 * j) : _mm512_setzero_si512();
     const int8_t *b = t->b;
@@ -49,21 +49,21 @@ OCT_INLINE void row(const oct_tile *t, const size_t nv)
         size_t i = 0;
         /* 3. Along k, `depth` at a time. */
         for (; i + depth <= t->k; i += depth, b += 32 * SUMS) {
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t j = 0; j < SUMS; j++)
                 acc[j] = add_products(acc[j], broadcast_group(a + i + j / nv * KR), b + 32 * j);
         }
         /* 3b. The rest, pair by pair; a single last element comes alone. */
         for (; i < t->k; i += KR, b += 32 * nv) {
             const __m512i x = i + 1 < t->k ? broadcast_group(a + i) : _mm512_set1_epi32((uint16_t)a[i]);
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t v = 0; v < nv; v++)
                 acc[v] = add_products(acc[v], x, b + 32 * v);
         }
     }
 
     /* 5. Join the sums; epilogue. */
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t j = nv; j < SUMS; j++)
         acc[j % nv] = _mm512_add_epi32(acc[j % nv], acc[j]);
     oct_store_tile_s32(t, acc, 1, 1, nv);

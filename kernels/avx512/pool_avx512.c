@@ -20,16 +20,16 @@ enum { VECTORS = 4 };
 OCT_INLINE void max_f32(const oct_pool_job *job, const void *const *a, size_t c, float *out, const size_t n)
 {
     __m512 best[VECTORS];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t v = 0; v < n; v++)
         best[v] = _mm512_loadu_ps((const float *)a[0] + c + 16 * v);
     for (size_t tap = 1; tap < job->taps; tap++) {
         const float *in = (const float *)a[tap] + c;
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < n; v++)
             best[v] = _mm512_max_ps(_mm512_loadu_ps(in + 16 * v), best[v]);
     }
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t v = 0; v < n; v++)
         _mm512_storeu_ps(out + 16 * v, best[v]);
 }
@@ -63,16 +63,16 @@ void oct_max_pool_f32_avx512(const oct_pool_job *job)
 OCT_INLINE void max_u8(const oct_pool_job *job, const void *const *a, size_t c, uint8_t *out, const size_t n)
 {
     __m512i best[VECTORS];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t v = 0; v < n; v++)
         best[v] = _mm512_loadu_si512((const uint8_t *)a[0] + c + 64 * v);
     for (size_t tap = 1; tap < job->taps; tap++) {
         const uint8_t *in = (const uint8_t *)a[tap] + c;
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < n; v++)
             best[v] = _mm512_max_epu8(best[v], _mm512_loadu_si512(in + 64 * v));
     }
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t v = 0; v < n; v++)
         _mm512_storeu_si512(out + 64 * v, best[v]);
 }
@@ -108,16 +108,16 @@ OCT_INLINE void average_f32(const oct_pool_job *job, const void *const *a, size_
 {
     const __m512 lo = _mm512_set1_ps(job->lo), hi = _mm512_set1_ps(job->hi), m = _mm512_set1_ps(mult);
     __m512 sum[VECTORS];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t v = 0; v < n; v++)
         sum[v] = _mm512_setzero_ps();
     for (size_t tap = 0; tap < job->taps; tap++) {
         const float *in = (const float *)a[tap] + c;
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < n; v++)
             sum[v] = _mm512_add_ps(sum[v], _mm512_loadu_ps(in + 16 * v));
     }
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t v = 0; v < n; v++)
         _mm512_storeu_ps(out + 16 * v, oct_clamp_16(_mm512_mul_ps(sum[v], m), lo, hi));
 }
@@ -201,7 +201,7 @@ OCT_INLINE void separate(byte_sums s, __m512i *low, __m512i *high)
 /* Scaled, rounded, packed; x: four channels of each lane after the other. */
 OCT_INLINE __m512i bytes_of(__m512 x[4], float mult, const averaging *to)
 {
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t v = 0; v < 4; v++)
         x[v] = _mm512_mul_ps(x[v], _mm512_set1_ps(mult));
     return oct_limit_64(oct_round_64(x, to->range.zero), &to->range);
@@ -216,7 +216,7 @@ OCT_INLINE __m512i average_of(byte_sums s, float mult, const averaging *to)
     __m512 x[4] = {
         _mm512_castsi512_ps(_mm512_unpacklo_epi16(low, exponent)), _mm512_castsi512_ps(_mm512_unpackhi_epi16(low, exponent)),
         _mm512_castsi512_ps(_mm512_unpacklo_epi16(high, exponent)), _mm512_castsi512_ps(_mm512_unpackhi_epi16(high, exponent))};
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t v = 0; v < 4; v++)
         x[v] = _mm512_sub_ps(x[v], to->offset);
     return bytes_of(x, mult, to);

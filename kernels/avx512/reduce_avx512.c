@@ -10,14 +10,14 @@ enum { SETS = 4 };
 void oct_minmax_f32_avx512(size_t n, const float *in, float *lo, float *hi)
 {
     __m512 least[SETS], most[SETS];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t s = 0; s < SETS; s++) {
         least[s] = _mm512_set1_ps(INFINITY);
         most[s] = _mm512_set1_ps(-INFINITY);
     }
     size_t i = 0;
     for (; i + 16 * SETS <= n; i += 16 * SETS)
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t s = 0; s < SETS; s++) {
             const __m512 x = _mm512_loadu_ps(in + i + 16 * s);
             least[s] = _mm512_min_ps(x, least[s]);
@@ -49,7 +49,7 @@ OCT_INLINE __m512 exp_16(__m512 x)
     r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
     static const float inverse_factorial[] = {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f};
     __m512 p = _mm512_set1_ps(1.0f / 5040);
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t i = 0; i < 7; i++)
         p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(inverse_factorial[i]));
     return _mm512_scalef_ps(p, n);

@@ -26,7 +26,7 @@ static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
  * ... */
 OCT_INLINE void transpose_lanes_x32(__m512i *x)
 {
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t g = 0; g < SIDE; g += 4) {
         const __m512i ab_low = _mm512_unpacklo_epi32(x[g], x[g + 1]), ab_high = _mm512_unpackhi_epi32(x[g], x[g + 1]);
         const __m512i cd_low = _mm512_unpacklo_epi32(x[g + 2], x[g + 3]), cd_high = _mm512_unpackhi_epi32(x[g + 2], x[g + 3]);
@@ -40,7 +40,7 @@ OCT_INLINE void transpose_lanes_x32(__m512i *x)
 /* Rounds three and four: lanes L of x[j], x[4 + j], x[8 + j], x[12 + j] become column 4 L + j. */
 OCT_INLINE void transpose_blocks_x32(const __m512i *x, __m512i *column)
 {
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t j = 0; j < 4; j++) {
         const __m512i low01 = _mm512_shuffle_i32x4(x[j], x[4 + j], 0x44), high01 = _mm512_shuffle_i32x4(x[j], x[4 + j], 0xee);
         const __m512i low23 = _mm512_shuffle_i32x4(x[8 + j], x[12 + j], 0x44),
@@ -57,12 +57,12 @@ static void tile_x32(size_t rows, size_t cols, const uint32_t *in, size_t in_ld,
 {
     const __mmask16 some_cols = oct_lanes_16(cols), some_rows = oct_lanes_16(rows);
     __m512i x[SIDE], column[SIDE];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t r = 0; r < SIDE; r++)
         x[r] = r < rows ? _mm512_maskz_loadu_epi32(some_cols, in + r * in_ld) : _mm512_setzero_si512();
     transpose_lanes_x32(x);
     transpose_blocks_x32(x, column);
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t c = 0; c < SIDE; c++)
         if (c < cols)
             _mm512_mask_storeu_epi32(out + c * out_ld, some_rows, column[c]);
@@ -86,15 +86,15 @@ void oct_transpose_x32_avx512(size_t rows, size_t cols, const void *in, size_t i
 /* Four rounds of interleaving rows i and i + 8: round by round, bits of the row number move into the place within the lane. */
 OCT_INLINE void transpose_lanes_x8(__m512i *x)
 {
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t round = 0; round < 4; round++) {
         __m512i y[SIDE];
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t i = 0; i < SIDE / 2; i++) {
             y[2 * i] = _mm512_unpacklo_epi8(x[i], x[i + SIDE / 2]);
             y[2 * i + 1] = _mm512_unpackhi_epi8(x[i], x[i + SIDE / 2]);
         }
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t i = 0; i < SIDE; i++)
             x[i] = y[i];
     }
@@ -112,7 +112,7 @@ OCT_INLINE void tile_x8(size_t rows, size_t cols, const uint8_t *in, size_t in_l
     const __mmask16 some_cols = oct_lanes_16(cols);
     const __mmask64 some_rows = oct_lanes_64(rows);
     __m512i x[SIDE];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t i = 0; i < SIDE; i++) {
         x[i] = _mm512_castsi128_si512(row_x8(in, in_ld, i, rows, some_cols, whole));
         x[i] = _mm512_inserti32x4(x[i], row_x8(in, in_ld, 16 + i, rows, some_cols, whole), 1);
@@ -120,7 +120,7 @@ OCT_INLINE void tile_x8(size_t rows, size_t cols, const uint8_t *in, size_t in_l
         x[i] = _mm512_inserti32x4(x[i], row_x8(in, in_ld, 48 + i, rows, some_cols, whole), 3);
     }
     transpose_lanes_x8(x);
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t c = 0; c < SIDE; c++) {
         if (whole)
             _mm512_storeu_si512(out + c * out_ld, x[c]);

@@ -34,7 +34,7 @@ OCT_INLINE void finish_pixels(const oct_epilogue *e, size_t n, size_t exist, con
         return;
     }
     _Alignas(64) int32_t stored[64];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t i = 0; i < 4; i++)
         _mm512_store_si512(stored + 16 * i, y[i < size ? i : 0]);
     const oct_tile tile = {.m = exist < size ? exist : size, .n = n < 16 ? n : 16, .e = *e};

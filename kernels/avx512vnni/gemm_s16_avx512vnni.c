@@ -39,30 +39,30 @@ OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t nv)
 {
     /* 1. Accumulators start at acc_bias. */
     __m512i acc[OCT_TILE_VECTORS];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t r = 0; r < mr; r++)
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < nv; v++)
             acc[r * nv + v] = _mm512_load_si512(t->e.acc_bias + 16 * v);
     const int16_t *b = t->b;
 
     /* 2. Row pointers. */
     const int16_t *a[MR];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t r = 0; r < mr; r++)
         a[r] = (const int16_t *)t->a[r * t->a_stride] + t->a_offset;
 
     /* 3. Along k. */
     for (size_t i = 0; i < t->k; i += KR, b += 16 * KR * nv) {
         __m512i column[NV];
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < nv; v++)
             column[v] = _mm512_load_si512(b + 16 * KR * v);
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t r = 0; r < mr; r++) {
             /* 4. Broadcast two of a, multiply, add. */
             const __m512i x = broadcast_group(a[r] + i);
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t v = 0; v < nv; v++)
                 acc[r * nv + v] = add_products(acc[r * nv + v], x, column[v]);
         }
@@ -70,9 +70,9 @@ OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t nv)
 
     /* 5. Away. */
     int32_t *out = t->e.out;
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t r = 0; r < mr; r++)
-        OCT_UNROLL
+        OCT_UNROLLED
         for (size_t v = 0; v < nv; v++)
             _mm512_storeu_si512(out + r * t->e.out_ld + 16 * v, acc[r * nv + v]);
 }

@@ -31,7 +31,7 @@ OCT_INLINE void row(const oct_tile *t, const size_t nv)
     const size_t depth = SUMS / nv * KR;
     /* 1. The first sums start at acc_bias, the others at zero. */
     __m512i acc[SUMS];
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t j = 0; j < SUMS; j++)
         acc[j] = j < nv ? _mm512_load_si512(t->e.acc_bias + 16 * j) : _mm512_setzero_si512();
     const int8_t *b = t->b;
@@ -42,7 +42,7 @@ OCT_INLINE void row(const oct_tile *t, const size_t nv)
         size_t i = 0;
         /* 3. Along k, `depth` at a time. */
         for (; i + depth <= t->k; i += depth, b += 64 * SUMS) {
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t j = 0; j < SUMS; j++)
                 acc[j] = _mm512_dpbusd_epi32(acc[j], broadcast_group(a + i + j / nv * KR), _mm512_load_si512(b + 64 * j));
         }
@@ -50,14 +50,14 @@ OCT_INLINE void row(const oct_tile *t, const size_t nv)
         for (; i < t->k; i += KR, b += 64 * nv) {
             const __mmask16 some = (__mmask16)(t->k - i >= KR ? 15u : (1u << (t->k - i)) - 1u);
             const __m512i x = _mm512_broadcastd_epi32(_mm_maskz_loadu_epi8(some, a + i));
-            OCT_UNROLL
+            OCT_UNROLLED
             for (size_t v = 0; v < nv; v++)
                 acc[v] = _mm512_dpbusd_epi32(acc[v], x, _mm512_load_si512(b + 64 * v));
         }
     }
 
     /* 5. Join the sums; epilogue. */
-    OCT_UNROLL
+    OCT_UNROLLED
     for (size_t j = nv; j < SUMS; j++)
         acc[j % nv] = _mm512_add_epi32(acc[j % nv], acc[j]);
     oct_store_tile_s32(t, acc, 1, 1, nv);
