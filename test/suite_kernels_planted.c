@@ -452,16 +452,16 @@ static void plant_winograd(const oct_kernels *kernels, const winograd_bug *bug)
                   winograd_u8s8 ? "winograd_u8s8" : "winograd_f32", bug->name);
 }
 
-/* Every bug in both precisions, on the weakest level that has both: not scalar, where the garbage that a bug computes would be
- * undefined behaviour. Not every level expands weights. */
+/* Every bug in both precisions, on the weakest level that has the entry; not every level expands weights. What a bug makes of
+ * integers leaves the range that the epilogue is defined for: UBSan would stop there. */
 static void winograd(void)
 {
-    for (int u8s8 = 0; u8s8 < 2; u8s8++) {
+    for (int u8s8 = 0; u8s8 < (test_is_sanitized() ? 1 : 2); u8s8++) {
         const oct_kernels *weakest = NULL, *expands = NULL;
         winograd_u8s8 = u8s8;
         for (size_t i = 0; tested_kernels(i); i++) {
             oct_kernels table = *tested_kernels(i);
-            if (table.winograd_f32.input && table.winograd_u8s8.input && !weakest)
+            if (winograd_of(&table)->input && !weakest)
                 weakest = tested_kernels(i);
             if (winograd_of(&table)->expand && !expands)
                 expands = tested_kernels(i);
