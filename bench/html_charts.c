@@ -229,8 +229,8 @@ static double bar_ms(const engine_chart *chart, int column, const char *model)
 /* More columns than colours: the second time they are pale. */
 static double opacity(int column) { return column < 6 ? 1 : 0.45; }
 
-/* A model's name and a bar for each column that has it, as long as it is slow; returns where the next one begins. Without a file it only
- * says that. */
+/* A model's name and a bar for each column that has it, as long as it is slow; returns where the next one begins. Without a file
+ * it only says that. */
 static int put_group(const engine_chart *chart, const char *model, int y, FILE *to)
 {
     double slowest = 0;

@@ -30,8 +30,8 @@ static size_t elem_size(uint8_t elem) { return elem == OCT_ELEM_F32 ? 4 : elem =
 
 bool oct_winograd_accepts(const oct_conv_shape *s)
 {
-    return s->kernel_h == 3 && s->kernel_w == 3 && s->stride_h == 1 && s->stride_w == 1 && s->dilation_h == 1 && s->dilation_w == 1 &&
-           s->groups == 1;
+    return s->kernel_h == 3 && s->kernel_w == 3 && s->stride_h == 1 && s->stride_w == 1 && s->dilation_h == 1 &&
+           s->dilation_w == 1 && s->groups == 1;
 }
 
 static size_t tiles_along(size_t side) { return (side + 3) / 4; }
@@ -55,9 +55,9 @@ static size_t weight_bytes(const oct_conv_shape *s, const oct_winograd_entry *en
     return POSITIONS * s->in_c * s->out_c * elem_size(entry->gemm->a_elem);
 }
 
-/* Expanding costs about as much as the products of some tiles, again for every block of tiles; reading stored weights costs the time of
- * 72 bytes (s16) per pair of channels from wherever they are, once per block. Where a network's weights do not stay in the cache, stored ones
- * win only when many tiles share few of them: up to this many bytes per tile. */
+/* Expanding costs about as much as the products of some tiles, again for every block of tiles; reading stored weights costs the
+ * time of 72 bytes (s16) per pair of channels from wherever they are, once per block. Where a network's weights do not stay in
+ * the cache, stored ones win only when many tiles share few of them: up to this many bytes per tile. */
 enum { STORED_BYTES_PER_TILE = 4096 };
 
 oct_winograd_weights oct_winograd_prefer(const oct_conv_shape *s, const oct_winograd_entry *entry, bool lasting)
@@ -67,8 +67,9 @@ oct_winograd_weights oct_winograd_prefer(const oct_conv_shape *s, const oct_wino
     return !entry->expand || lasting || light ? OCT_WINOGRAD_STORED : OCT_WINOGRAD_EXPANDED;
 }
 
-/* Where the direct kernels are faster: too few channels to pay for the transforms, or too few outputs to pay for reading 36 weights instead
- * of 9. Weights too many to be still in a cache when their layer's turn comes want more: f32 ones from DRAM break even at some 70 outputs. */
+/* Where the direct kernels are faster: too few channels to pay for the transforms, or too few outputs to pay for reading 36
+ * weights instead of 9. Weights too many to be still in a cache when their layer's turn comes want more: f32 ones from DRAM break
+ * even at some 70 outputs. */
 enum { LEAST_CHANNELS = 16, LEAST_OUTPUTS = 49, LEAST_OUTPUTS_HEAVY = 100, HEAVY_LAYER = 8 * 1024 * 1024 };
 
 bool oct_winograd_pays(const oct_conv_shape *s, const oct_winograd_entry *entry, oct_winograd_weights weights)
@@ -95,7 +96,8 @@ static size_t choose_block(const oct_winograd *w, size_t row_bytes, size_t units
     return min_size(w->tiles, round_up((w->tiles + blocks - 1) / blocks, mr));
 }
 
-oct_winograd oct_winograd_plan(const oct_conv_shape *shape, const oct_winograd_entry *entry, oct_winograd_weights weights, size_t threads)
+oct_winograd oct_winograd_plan(const oct_conv_shape *shape, const oct_winograd_entry *entry, oct_winograd_weights weights,
+                               size_t threads)
 {
     oct_winograd w = {.shape = *shape, .entry = entry, .weights = weights};
     const size_t elem = elem_size(entry->gemm->a_elem), nr = entry->gemm->nr, kr = entry->gemm->kr;
@@ -179,8 +181,8 @@ static walk walk_from(const oct_winograd *w, size_t tile)
     return at;
 }
 
-/* F(2,3), F(3,3), F(4,3) have rows of positions of the classes {0}, {0, 1}, {0, 1, 2}. After the last tile, slot is the number of rows
- * there are of each pair of classes. */
+/* F(2,3), F(3,3), F(4,3) have rows of positions of the classes {0}, {0, 1}, {0, 1, 2}. After the last tile, slot is the number of
+ * rows there are of each pair of classes. */
 static void walk_on(walk *at)
 {
     for (uint32_t i = 0; i + 1 < at->tile.rows; i++)
@@ -246,7 +248,10 @@ static void multiply(const oct_panel *panel, oct_tile *t, size_t rows, const voi
 }
 
 /* Bytes from M(p) to M(p + 1). */
-static size_t m_position(const oct_winograd *w, const oct_panel *panel) { return w->block * panel->entry->nr * sizeof(float) + LINE; }
+static size_t m_position(const oct_winograd *w, const oct_panel *panel)
+{
+    return w->block * panel->entry->nr * sizeof(float) + LINE;
+}
 
 /* All 36 for one panel. counts: rows of each class in this block. */
 static void multiply_panel(const oct_winograd_job *job, const oct_panel *panel, const oct_winograd_tile *counts, const buffers *b)
@@ -284,8 +289,9 @@ static void post_pass(const oct_winograd_job *job, const oct_winograd_output *ou
 static oct_winograd_output output_job(const oct_winograd_job *job, const oct_panel *panel, const char *m)
 {
     const oct_winograd *w = job->plan;
-    oct_winograd_output out = {.m = m, .position_bytes = m_position(w, panel), .row_bytes = panel->entry->nr * sizeof(float), .n = panel->n,
-                               .out_line = w->shape.out_w * job->e.out_ld, .residual_line = w->shape.out_w * job->e.residual_ld, .e = job->e};
+    oct_winograd_output out = {.m = m, .position_bytes = m_position(w, panel), .row_bytes = panel->entry->nr * sizeof(float),
+                               .n = panel->n, .out_line = w->shape.out_w * job->e.out_ld,
+                               .residual_line = w->shape.out_w * job->e.residual_ld, .e = job->e};
     if (job->e.bias)
         out.e.bias += panel->column;
     if (job->e.acc_bias)

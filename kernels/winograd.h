@@ -1,7 +1,7 @@
 /* winograd.h - Winograd convolution F(4x4,3x3): geometry, buffers and loops, once for all ISAs and both precisions.
  *
- * Tiles.  Outputs are covered by 4 x 4 tiles; where 4 does not divide a side, its last tile or two are smaller, so that nothing is computed
- * in vain (a side of 1 excepted):
+ * Tiles.  Outputs are covered by 4 x 4 tiles; where 4 does not divide a side, its last tile or two are smaller, so that nothing
+ * is computed in vain (a side of 1 excepted):
  *
  *     side mod 4     0: 4 .. 4 4      1: 4 .. 3 2      2: 4 .. 4 2      3: 4 .. 4 3
  *
@@ -11,14 +11,14 @@
  *      | 4x4 | 4x4 | 4x4 |4x2|       2: 0 1 2 . . 5     F(2,3)
  *      | 2x4 | 2x4 | 2x4 |2x2|       14 x 14: 22^2 = 484 products of rows, not 24^2 = 576
  *
- * Buffers.  A block is some neighbouring tiles. In V(p) and M(p) the tiles that take part in position p lie close together; the slots of
- * oct_winograd_tile say where. Positions are an odd number of cache lines apart, or they would share a set of the cache:
+ * Buffers.  A block is some neighbouring tiles. In V(p) and M(p) the tiles that take part in position p lie close together; the
+ * slots of oct_winograd_tile say where. Positions are an odd number of cache lines apart, or they would share a set of the cache:
  *
  *     V  | p = 0: [tiles of the block][c] | 64 bytes | p = 1: [tiles][c] | ...        in elements of gemm->a_elem
  *     M  | p = 0: [tiles of the block][nr]| 64 bytes | p = 1: ...                     f32 or s32, one panel at a time
  *
- * Weights.  Packed as a convolution with 36 taps would be (pack.h): [panel][36][c / kr][nr][kr], or, where the entry can expand them when
- * they are needed, as they are: [panel][9][c / kr][nr][kr].
+ * Weights.  Packed as a convolution with 36 taps would be (pack.h): [panel][36][c / kr][nr][kr], or, where the entry can expand
+ * them when they are needed, as they are: [panel][9][c / kr][nr][kr].
  *
  * Loops.  Phases are separated by a join; the units of a phase are independent.
  *
@@ -27,12 +27,14 @@
  *                     for each panel:                          unit of phase 1 = panel x block: 36 products, output transform
  *                         36 products, output transform
  *
- * The first keeps V in a core's own cache; the second has more units, for threads that would have none. Results do not depend on the way,
- * nor on who computes what: a tile is always the same sums.
+ * The first keeps V in a core's own cache; the second has more units, for threads that would have none. Results do not depend on
+ * the way, nor on who computes what: a tile is always the same sums.
  *
  * Error.  u8s8: none, for weights that oct_winograd_provable has passed. f32, with eps = 2^-23:
  *
- *     |computed - true| <= (c + 32) eps * sum over channels of |A'| (|G g G'| * (|B'| |d| |B|)) |A|          (docs/KERNELS.md derives it)
+ *     |computed - true| <= (c + 32) eps * sum over channels of |A'| (|G g G'| * (|B'| |d| |B|)) |A|
+ *
+ * which docs/KERNELS.md derives.
  */
 #ifndef OCT_WINOGRAD_H
 #define OCT_WINOGRAD_H
@@ -68,19 +70,22 @@ oct_winograd_weights oct_winograd_prefer(const oct_conv_shape *shape, const oct_
 bool oct_winograd_pays(const oct_conv_shape *shape, const oct_winograd_entry *entry, oct_winograd_weights weights);
 
 /* threads: how many there are to be kept busy; only the cutting depends on it. */
-oct_winograd oct_winograd_plan(const oct_conv_shape *shape, const oct_winograd_entry *entry, oct_winograd_weights weights, size_t threads);
+oct_winograd oct_winograd_plan(const oct_conv_shape *shape, const oct_winograd_entry *entry, oct_winograd_weights weights,
+                               size_t threads);
 
 /* Tile `index` along a side of `side` outputs: its first output, and how many it computes. */
 typedef struct oct_winograd_span { size_t begin, size; } oct_winograd_span;
 oct_winograd_span oct_winograd_cut(size_t side, size_t index);
 
-/* Whether u8s8 results are exact for one output channel, from its 9 * in_c weights and integer bias; zero: the input's zero point. */
+/* Whether u8s8 results are exact for one output channel, from its 9 * in_c weights and integer bias; zero: the input's zero point.
+ */
 bool oct_winograd_provable(const int8_t *w, size_t count, int32_t bias, uint8_t zero);
 
 /* The taps of the oct_packed: 9 for expanded weights; 36 for stored ones, or 72 where those are twice as wide as the plain ones
  * (s16, s8). */
 size_t oct_winograd_taps(const oct_winograd_entry *entry, oct_winograd_weights weights);
-/* packed: variants = entry->gemm, n = out_c, taps, k = in_c; data is set to `data` (oct_packed_bytes). w: plain [out_c][3][3][in_c]. */
+/* packed: variants = entry->gemm, n = out_c, taps, k = in_c; data is set to `data` (oct_packed_bytes). w: plain
+ * [out_c][3][3][in_c]. */
 void oct_winograd_pack_f32(oct_packed *packed, const float *w, void *data);
 void oct_winograd_pack_u8s8(oct_packed *packed, const int8_t *w, void *data);
 
@@ -95,7 +100,8 @@ typedef struct oct_winograd_job {
     const void *padding;         /* in_c elements of zero (u8: of the zero point) */
     const void *start;           /* one word per padded column (pack.h): f32 the bias; u8s8 576 * (bias - zero * sum of the column's
                                     weights) modulo 2^32 */
-    oct_epilogue e;              /* out and residual at row 0, column 0, a pixel per row; mult and (u8s8 with f32 out) bias padded as `start` */
+    oct_epilogue e;              /* out and residual at row 0, column 0, a pixel per row; mult and (u8s8 with f32
+                                    out) bias padded as `start` */
     oct_post post;
     void *shared;                /* oct_winograd_shared_scratch bytes */
 } oct_winograd_job;

@@ -17,9 +17,9 @@
  *    4     0  2 -1 -2  1  0            .                      .
  *    5     0  4  0 -5  0  1            0  2 -1 -2  1          0 -1  0  1
  *
- * A transform is two passes: down the columns of the tile into a square t on the stack (36 vectors fit no register file), then along
- * its rows. Each pass is one side's transform in registers, in a loop over the columns or rows there are; so three sizes each way
- * take six pieces of code, not nine times twelve.
+ * A transform is two passes: down the columns of the tile into a square t on the stack (36 vectors fit no register file), then
+ * along its rows. Each pass is one side's transform in registers, in a loop over the columns or rows there are; so three sizes
+ * each way take six pieces of code, not nine times twelve.
  *
  *     pixels  d00 .. d05        t00 .. t05        V(0)  .. V(5)
  *              :       :   -->   :       :   -->   :        :          12 one-side transforms of 12 operations; 36 loads, 36 stores

@@ -1,5 +1,6 @@
-/* winograd_u8s8_body.h - the transforms of exact integer Winograd, one body for all widths; twin of scalar/winograd_u8s8_scalar.c, whose
- * matrices they compute. winograd_weights_u8s8.c proves the ranges. The including file gives the vectors and what can be done with them:
+/* winograd_u8s8_body.h - the transforms of exact integer Winograd, one body for all widths; twin of
+ * scalar/winograd_u8s8_scalar.c, whose matrices they compute. winograd_weights_u8s8.c proves the ranges. The including file gives
+ * the vectors and what can be done with them:
  *
  *   shorts, SHORTS                       s16, how many
  *   add_16, sub_16, twice_16, four_16    x + y, x - y, 2 x, 4 x modulo 2^16

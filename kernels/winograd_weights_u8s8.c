@@ -18,8 +18,8 @@
  *               times 0x38E38E39, the inverse of 9:       64 Y, < 2^31 if |Y| < 2^25            s32, exact again
  *               >> 6                                      Y                                     s32, exact
  *
- * (a) A 2-D kernel with sum P of its positive and -Q of its negative entries gives at most 255 max(P, Q) on bytes: 68 * 255 for those
- *     of F(4x4), 90 * 255 for F(3x3), 78 * 255 for F(4x3), less with F(2,3).
+ * (a) A 2-D kernel with sum P of its positive and -Q of its negative entries gives at most 255 max(P, Q) on bytes: 68 * 255 for
+ *     those of F(4x4), 90 * 255 for F(3x3), 78 * 255 for F(4x3), less with F(2,3).
  * (b) Sums of |G| along its rows: 6 12 12 7 7 12. By right the last row would be (0 0 24), and 24 * 24 * 127 does not fit s16: it is
  *     halved, and the output transform of F(4,3), or the input transform of F(3,3) and F(2,3), doubles it.
  *

@@ -1,5 +1,6 @@
-/* suite_kernels_deep.c - f32 products so deep that k is summed up in pieces (gemm.c): bias, residual, clamp and post-pass must happen
- * once, whatever the number of pieces. All numbers are small integers, so every partial sum is exact and the results must be equal. */
+/* suite_kernels_deep.c - f32 products so deep that k is summed up in pieces (gemm.c): bias, residual, clamp and post-pass must
+ * happen once, whatever the number of pieces. All numbers are small integers, so every partial sum is exact and the results must
+ * be equal. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -145,7 +145,8 @@ static void one_channel_decides(void)
             run(g, &(oct_options){.isa = isa.name, .threads = 1, .no_winograd = 1}, inputs, &direct, &bytes, &layers);
             CHECK(layers == 0);
             run(g, &(oct_options){.isa = isa.name, .threads = 1}, inputs, &chosen, &bytes, &layers);
-            CHECK_MSG(layers == (beyond < 0 && has_integer_winograd(isa.name)), "%s, channel %d: %zu layers", isa.name, beyond, layers);
+            CHECK_MSG(layers == (beyond < 0 && has_integer_winograd(isa.name)), "%s, channel %d: %zu layers", isa.name, beyond,
+                      layers);
             CHECK_MSG(!memcmp(direct, chosen, bytes), "%s, channel %d: Winograd gives other bytes", isa.name, beyond);
             free(direct);
             free(chosen);
@@ -189,6 +190,11 @@ static void the_rule(void)
     CHECK(!oct_winograd_accepts(&s));
 }
 
-static const test_case cases[] = {{"floats", floats}, {"one_channel_decides", one_channel_decides}, {"tiles_cover", tiles_cover}, {"the_rule", the_rule}};
+static const test_case cases[] = {
+    {"floats", floats},
+    {"one_channel_decides", one_channel_decides},
+    {"tiles_cover", tiles_cover},
+    {"the_rule", the_rule},
+};
 
 static void __attribute__((constructor)) register_suite(void) { test_register("winograd", cases, TEST_COUNT(cases)); }

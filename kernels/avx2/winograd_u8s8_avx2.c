@@ -1,4 +1,4 @@
-/* winograd_u8s8_avx2.c - the transforms of exact integer Winograd (winograd_u8s8_body.h): 16 channels in, 8 columns out at a time. */
+/* winograd_u8s8_avx2.c - exact integer Winograd (winograd_u8s8_body.h) with 16 channels in and 8 columns out at a time. */
 #include <string.h>
 
 #include "avx2.h"

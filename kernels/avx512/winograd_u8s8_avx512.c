@@ -1,4 +1,4 @@
-/* winograd_u8s8_avx512.c - the transforms of exact integer Winograd (winograd_u8s8_body.h): 32 channels in, 16 columns out at a time. */
+/* winograd_u8s8_avx512.c - exact integer Winograd (winograd_u8s8_body.h) with 32 channels in and 16 columns out at a time. */
 #include "epilogue_avx512.h"
 #include "winograd_avx512.h"
 

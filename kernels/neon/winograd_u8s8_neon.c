@@ -1,4 +1,4 @@
-/* winograd_u8s8_neon.c - the transforms of exact integer Winograd (winograd_u8s8_body.h): 8 channels in, 4 columns out at a time. */
+/* winograd_u8s8_neon.c - exact integer Winograd (winograd_u8s8_body.h) with 8 channels in and 4 columns out at a time. */
 #include <string.h>
 
 #include "epilogue_neon.h"

@@ -1,6 +1,6 @@
-/* winograd_u8s8_scalar.c - exact integer Winograd, plain C: what its twins do, step by step. They agree in every word of V, U and M, and in
- * every bit of the output with the direct convolution of gemm_u8s8_scalar.c. kernels.h and winograd.h say what goes where,
- * winograd_weights_u8s8.c proves that no step loses anything.
+/* winograd_u8s8_scalar.c - exact integer Winograd, plain C: what its twins do, step by step. They agree in every word of V, U and
+ * M, and in every bit of the output with the direct convolution of gemm_u8s8_scalar.c. kernels.h and winograd.h say what goes
+ * where, winograd_weights_u8s8.c proves that no step loses anything.
  *
  *         B' of F(4,3)              B' of F(3,3)          B' of F(2,3)      A' of F(4,3)        F(3,3)            F(2,3)
  *    0    4  0 -5  0  1  0           4 -2 -4  2  0         4  0 -4  0       1 1  1 1  1 0       1 1  1 1 . 0      1 1  1 . . 0
@@ -121,7 +121,8 @@ void oct_winograd_input_u8s8_scalar(const oct_winograd_input *job)
 
 /* ---------------------------------------------------------------------------------- output transform ---- */
 
-/* 576 Y modulo 2^32 -> Y. The division by 64 is exact, and written so that it does not depend on how a compiler shifts signed numbers. */
+/* 576 Y modulo 2^32 -> Y. The division by 64 is exact, and written so that it does not depend on how a compiler shifts signed
+ * numbers. */
 static int32_t divided(uint32_t sum)
 {
     const uint32_t word = sum * 0x38E38E39u;
