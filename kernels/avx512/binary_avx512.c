@@ -29,7 +29,6 @@
 #include "binary_walk.h"
 #include "bytes_avx512.h"
 #include "ops_avx512.h"
-#include "scalar/scalar.h"
 
 /* ------------------------------------------------------------------------------------------------- f32 ---- */
 
@@ -68,28 +67,9 @@ OCT_INLINE void stretch_f32(const oct_binary_job *job, const oct_binary_kind kin
     }
 }
 
-/* The kind becomes a constant: no question is left inside the loop. */
-static void stretch_of_kind(const void *settings, size_t n, const void *a, const void *b, void *out)
-{
-    const oct_binary_job *job = settings;
-    switch (job->kind) {
-    case OCT_KIND_ADD: stretch_f32(job, OCT_KIND_ADD, n, a, b, out); break;
-    case OCT_KIND_MUL: stretch_f32(job, OCT_KIND_MUL, n, a, b, out); break;
-    case OCT_KIND_SUB: stretch_f32(job, OCT_KIND_SUB, n, a, b, out); break;
-    case OCT_KIND_DIV: stretch_f32(job, OCT_KIND_DIV, n, a, b, out); break;
-    case OCT_KIND_MIN: stretch_f32(job, OCT_KIND_MIN, n, a, b, out); break;
-    case OCT_KIND_MAX: stretch_f32(job, OCT_KIND_MAX, n, a, b, out); break;
-    case OCT_KIND_POW: break;
-    }
-}
+#include "binary_f32_body.h"
 
-void oct_binary_f32_avx512(const oct_binary_job *job)
-{
-    if (job->kind == OCT_KIND_POW)
-        oct_binary_f32_scalar(job);     /* libm's; rare */
-    else
-        oct_binary_walk(job, sizeof(float), stretch_of_kind, job);
-}
+void oct_binary_f32_avx512(const oct_binary_job *job) { binary_f32(job); }
 
 /* -------------------------------------------------------------------------------------------------- u8 ---- */
 

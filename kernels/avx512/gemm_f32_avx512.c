@@ -65,30 +65,9 @@ OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t least, con
     oct_store_tile_f32(t, acc, mr, least, nv);
 }
 
-void oct_gemm_f32_6x64_avx512(const oct_tile *t)
-{
-    switch (t->m) {
-    case 1: tile(t, 1, 1, 4); break;
-    case 2: tile(t, 2, 2, 4); break;
-    case 3: tile(t, 3, 3, 4); break;
-    case 4: tile(t, 4, 4, 4); break;
-    case 5: tile(t, 5, 5, 4); break;
-    default: tile(t, 6, 6, 4); break;
-    }
-}
+#include "gemm_sizes_avx512.h"
 
-/* The narrow tiles: 1..12 rows, computed as 4, 8, 10 or 12 (gemm_u8s8_body_avx512.h says why). */
-OCT_INLINE void narrow(const oct_tile *t, const size_t nv)
-{
-    if (t->m > 10)
-        tile(t, 12, 11, nv);
-    else if (t->m > 8)
-        tile(t, 10, 9, nv);
-    else if (t->m > 4)
-        tile(t, 8, 5, nv);
-    else
-        tile(t, 4, 1, nv);
-}
+void oct_gemm_f32_6x64_avx512(const oct_tile *t) { wide(t); }
 
 void oct_gemm_f32_12x32_avx512(const oct_tile *t) { narrow(t, 2); }
 

@@ -59,30 +59,6 @@ OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t least, con
     }
 }
 
-/* 1..6 rows of 64 columns. */
-OCT_INLINE void wide(const oct_tile *t)
-{
-    switch (t->m) {
-    case 1: tile(t, 1, 1, 4); break;
-    case 2: tile(t, 2, 2, 4); break;
-    case 3: tile(t, 3, 3, 4); break;
-    case 4: tile(t, 4, 4, 4); break;
-    case 5: tile(t, 5, 5, 4); break;
-    default: tile(t, 6, 6, 4); break;
-    }
-}
-
-/* 1..12 rows of 16 nv columns, computed as 4, 8, 10 or 12 (gemm_u8s8_body_avx512.h says why). */
-OCT_INLINE void narrow(const oct_tile *t, const size_t nv)
-{
-    if (t->m > 10)
-        tile(t, 12, 11, nv);
-    else if (t->m > 8)
-        tile(t, 10, 9, nv);
-    else if (t->m > 4)
-        tile(t, 8, 5, nv);
-    else
-        tile(t, 4, 1, nv);
-}
+#include "gemm_sizes_avx512.h"
 
 #endif

@@ -7,10 +7,6 @@
  *   add_products(acc, x, w)   acc + the dot products of KR
  *
  * and has drawn tile and panel.
- *
- * Sizes. 64 columns: a tile for each of 1..6 rows. Narrower panels: tiles of 4, 8, 10 and 12 rows only; one with fewer rows takes
- * the next and multiplies its first row once more for each row that is missing, which is then not stored. Every size is some 1.5
- * KB of code, and little is lost: the loops cut blocks in pairs of rows (OCT_PAIRED_MR), more than 12 rows in blocks of 8 to 12.
  */
 #ifndef OCT_GEMM_U8S8_BODY_AVX512_H
 #define OCT_GEMM_U8S8_BODY_AVX512_H
@@ -75,30 +71,6 @@ OCT_INLINE void tile(const oct_tile *t, const size_t mr, const size_t least, con
     oct_store_tile_s32(t, acc, mr, least, nv);
 }
 
-/* 1..6 rows of 64 columns. */
-OCT_INLINE void wide(const oct_tile *t)
-{
-    switch (t->m) {
-    case 1: tile(t, 1, 1, 4); break;
-    case 2: tile(t, 2, 2, 4); break;
-    case 3: tile(t, 3, 3, 4); break;
-    case 4: tile(t, 4, 4, 4); break;
-    case 5: tile(t, 5, 5, 4); break;
-    default: tile(t, 6, 6, 4); break;
-    }
-}
-
-/* 1..12 rows of 16 nv columns, nv 1 or 2. */
-OCT_INLINE void narrow(const oct_tile *t, const size_t nv)
-{
-    if (t->m > 10)
-        tile(t, 12, 11, nv);
-    else if (t->m > 8)
-        tile(t, 10, 9, nv);
-    else if (t->m > 4)
-        tile(t, 8, 5, nv);
-    else
-        tile(t, 4, 1, nv);
-}
+#include "gemm_sizes_avx512.h"
 
 #endif
